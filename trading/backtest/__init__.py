@@ -1,0 +1,1 @@
+"""The engine over recorded candles, and its report."""

@@ -1,0 +1,1 @@
+"""From features to a signal: regime, analysts, voting, sizing. Pure."""

@@ -1,0 +1,131 @@
+"""All that the engine knows: keyed, immutable records, and the list of those that changed since the last commit."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from trading.domain.decisions import Decision
+from trading.domain.errors import InvariantViolated
+from trading.domain.orders import Fill, Order
+from trading.domain.positions import Account, Correction, Position
+
+FINISHED_ORDERS_KEPT = 2_000
+
+
+class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one symbol's feed stands: the last candle handled (close time, UTC ms) and its close price."""
+
+    symbol: str
+    last_close_ms: int
+    price: Decimal
+
+
+class SafetyState(msgspec.Struct, frozen=True, kw_only=True):
+    """The latches and counters of the safety layers, as they survive a restart.
+
+    paused / halted / killed: empty, or why. The counters are those that the circuit breaker looks at.
+    """
+
+    paused: str = ""
+    halted: str = ""
+    killed: str = ""
+    losing_streak: int = 0
+    order_failures: int = 0
+    equity_peak: Decimal | None = None
+
+
+Record = Account | Position | Order | Fill | Correction | Decision | SymbolState | SafetyState
+
+
+class EngineState:
+    """The engine's memory. `put` is the only way to change it, and notes the change for the journal.
+
+    account: None until the first account snapshot. positions: the open one of each symbol. orders: all live ones and
+    the last `FINISHED_ORDERS_KEPT` finished ones. trades: booked trade ids of each order in `orders`.
+    """
+
+    def __init__(self, bot_id: str) -> None:
+        self.bot_id = bot_id
+        self.now_ms = 0
+        self.account: Account | None = None
+        self.safety = SafetyState()
+        self.positions: dict[str, Position] = {}
+        self.symbols: dict[str, SymbolState] = {}
+        self.orders: dict[str, Order] = {}
+        self.live: dict[str, dict[str, Order]] = {}
+        self.trades: dict[str, set[str]] = {}
+        self._finished: OrderedDict[str, None] = OrderedDict()
+        self._changes: list[Record] = []
+
+    def put(self, record: Record) -> None:
+        """Replace the record of the same key, and note the change."""
+        self._set(record)
+        self._changes.append(record)
+
+    def restore(self, records: Iterable[Record]) -> None:
+        """Take records from a journal, without noting them as changes."""
+        for record in records:
+            self._set(record)
+
+    def take_changes(self) -> list[Record]:
+        """The changes since the last call, in order; a record that changed twice is in it twice."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def live_orders(self, symbol: str) -> list[Order]:
+        """Orders of the symbol that are not settled: they may rest, or have fills still to be booked."""
+        return list(self.live.get(symbol, {}).values())
+
+    def records(self) -> list[Record]:
+        """Every record held, in a fixed order: what a restart must find again."""
+        found: list[Record] = []
+        if self.account is not None:
+            found.append(self.account)
+        found.append(self.safety)
+        found.extend(self.symbols[s] for s in sorted(self.symbols))
+        found.extend(self.positions[s] for s in sorted(self.positions))
+        found.extend(self.orders[o] for o in sorted(self.orders))
+        return found
+
+    def _set(self, record: Record) -> None:
+        match record:
+            case Order():
+                self._set_order(record)
+            case Position():
+                if record.is_closed:
+                    self.positions.pop(record.symbol, None)
+                else:
+                    self.positions[record.symbol] = record
+            case SymbolState():
+                self.symbols[record.symbol] = record
+            case Account():
+                self.account = record
+            case SafetyState():
+                self.safety = record
+            case Fill():
+                seen = self.trades.setdefault(record.client_order_id, set())
+                if record.trade_id in seen:
+                    raise InvariantViolated(f"fill {record.trade_id} of order {record.client_order_id} booked twice")
+                seen.add(record.trade_id)
+            case Correction() | Decision():
+                pass
+
+    def _set_order(self, order: Order) -> None:
+        before = self.orders.get(order.id)
+        if before is not None and before.state.is_final and order.state != before.state:
+            raise InvariantViolated(f"order {order.id} would leave {before.state} for {order.state}")
+        self.orders[order.id] = order
+        live = self.live.setdefault(order.intent.symbol, {})
+        if not order.is_settled:
+            live[order.id] = order
+            return
+        live.pop(order.id, None)
+        self._finished[order.id] = None
+        while len(self._finished) > FINISHED_ORDERS_KEPT:
+            oldest, _ = self._finished.popitem(last=False)
+            self.orders.pop(oldest, None)
+            self.trades.pop(oldest, None)

@@ -1,0 +1,1 @@
+"""Where orders go: the exchange protocol, the simulated and the paper exchange."""

@@ -1,0 +1,1 @@
+"""What may be traded at all: order checks and limits, each working alone. Pure."""

@@ -1,0 +1,1 @@
+"""The database: schema, migrations, the journal, and what the commands and dashboard read."""
