@@ -1,0 +1,122 @@
+"""The rules of candle matching as pure functions: what an open or a range does to an order, and at which price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import IntEnum
+
+from trading.domain.candles import Candle
+from trading.domain.orders import OrderIntent, OrderType, Side
+from trading.exchange.filters import is_stop
+from trading.exchange.records import SimOrder
+
+OPEN_WINDOW_MS = 5_000
+OPEN_WINDOW_PARTS = 10
+NOWHERE_BELOW = Decimal("-Infinity")
+NOWHERE_ABOVE = Decimal("Infinity")
+
+
+class Stage(IntEnum):
+    """What an open order waits for; within a phase they are served in this order, so that stops precede targets."""
+
+    TAKING = 0
+    STOP = 1
+    RESTING = 2
+
+
+def stage_of(order: SimOrder) -> Stage:
+    """TAKING: it trades with whoever is there. STOP: not triggered yet. RESTING: a limit price in the book."""
+    if is_stop(order.intent) and not order.triggered:
+        return Stage.STOP
+    if order.arriving or not has_limit(order.intent):
+        return Stage.TAKING
+    return Stage.RESTING
+
+
+def has_limit(intent: OrderIntent) -> bool:
+    """Whether the order names the worst price it accepts."""
+    return intent.type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+
+
+def worse(side: Side, first: Decimal, second: Decimal) -> Decimal:
+    """The price that is worse for whoever trades on `side`."""
+    return max(first, second) if side is Side.BUY else min(first, second)
+
+
+def is_worse(side: Side, price: Decimal, limit: Decimal) -> bool:
+    """Whether `price` is beyond `limit` for whoever trades on `side`."""
+    return price > limit if side is Side.BUY else price < limit
+
+
+def open_window_end_ms(candle: Candle) -> int:
+    """Orders sent up to this time meet the candle at its open: a tenth of the interval after it, at most 5 s."""
+    return candle.open_time_ms + min(candle.interval_ms // OPEN_WINDOW_PARTS, OPEN_WINDOW_MS)
+
+
+def middle_ms(candle: Candle) -> int:
+    """The time that is given to whatever happens within the candle's range."""
+    return candle.open_time_ms + candle.interval_ms // 2
+
+
+def arrives_in_time(order: SimOrder, candle: Candle) -> bool:
+    """Whether the order reaches the exchange before the candle closes."""
+    return order.arrival_ms < candle.close_time_ms
+
+
+def arrival_price(order: SimOrder, candle: Candle) -> tuple[Decimal, int]:
+    """Price and time at which an order that was sent during the candle meets the market.
+
+    The open, if it was sent right after it. Later the price is not known: the worse of open and close is taken.
+    """
+    if order.submitted_ms <= open_window_end_ms(candle):
+        return candle.open, max(candle.open_time_ms, order.arrival_ms)
+    return worse(order.intent.side, candle.open, candle.close), max(middle_ms(candle), order.arrival_ms)
+
+
+def is_reached(intent: OrderIntent, candle: Candle) -> bool:
+    """Whether the candle's range touches the stop price."""
+    assert intent.stop_price is not None
+    return candle.high >= intent.stop_price if intent.side is Side.BUY else candle.low <= intent.stop_price
+
+
+def is_gapped(intent: OrderIntent, price: Decimal) -> bool:
+    """Whether `price` is at the stop price or beyond it."""
+    assert intent.stop_price is not None
+    return price >= intent.stop_price if intent.side is Side.BUY else price <= intent.stop_price
+
+
+def is_through(intent: OrderIntent, tick: Decimal, low: Decimal, high: Decimal) -> bool:
+    """Whether the range passes the limit price by a tick or more. A touch is not enough: others queue before us."""
+    assert intent.price is not None
+    return low <= intent.price - tick if intent.side is Side.BUY else high >= intent.price + tick
+
+
+def service_order(order: SimOrder, open_price: Decimal) -> tuple[int, Decimal, int]:
+    """Sort key within the range of a candle: stage, then the price nearest to the open, then the older order."""
+    stage = stage_of(order)
+    price = order.intent.stop_price if stage is Stage.STOP else order.intent.price
+    distance = abs(price - open_price) if stage is not Stage.TAKING and price is not None else Decimal(0)
+    return stage, distance, order.order_id
+
+
+def quiet_range(orders: Iterable[SimOrder], tick: Decimal) -> tuple[Decimal, Decimal]:
+    """The prices strictly between which none of the orders is triggered or filled; none at all if one wants to trade."""
+    below, above = NOWHERE_BELOW, NOWHERE_ABOVE
+    for order in orders:
+        intent = order.intent
+        stage = stage_of(order)
+        if stage is Stage.TAKING:
+            return NOWHERE_ABOVE, NOWHERE_BELOW
+        is_buy = intent.side is Side.BUY
+        if stage is Stage.STOP:
+            assert intent.stop_price is not None
+            price, rises = intent.stop_price, is_buy
+        else:
+            assert intent.price is not None
+            price, rises = (intent.price - tick, False) if is_buy else (intent.price + tick, True)
+        if rises:
+            above = min(above, price)
+        else:
+            below = max(below, price)
+    return below, above
