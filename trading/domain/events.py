@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from trading.domain.candles import Candle
-from trading.domain.orders import Fill, Order, OrderState
+from trading.domain.orders import Fill, OrderState
 from trading.domain.positions import Balance
 
 
@@ -174,10 +174,9 @@ class Opinion(_Event, frozen=True, kw_only=True):
 
 
 class Started(_Event, frozen=True, kw_only=True):
-    """A driver has started this engine. `orders` are those restored in doubt; they are asked about first."""
+    """A driver has started this engine, new or restored. Nothing is opened before the account has been read."""
 
     bot_id: str
-    orders: tuple[Order, ...] = ()
 
 
 Event = (

@@ -24,8 +24,10 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     adjusted_cost: sums of the booked corrections (a fee taken in the base coin lowers both). Every field is a plain sum
     over fills and corrections, so that splitting a fill changes nothing.
 
-    stop_price is where the protective stop should rest, target_price where profit is taken, trail_distance how far the
-    stop follows `high_water`. exit_reason is set once an exit has been decided.
+    A position exists from its decision on, before its first fill. stop_price is where the protective stop should rest,
+    target_price where profit is taken, trail_distance how far the stop follows `high_water`. exit_reason is set once an
+    exit has been decided; exit_retry_ms and stop_retry_ms are when a refused order may be tried again. unprotected_since_ms: since when
+    more than dust is held without an acknowledged stop. orders_placed numbers the position's orders.
     """
 
     id: str
@@ -49,7 +51,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     high_water: Decimal | None = None
     unprotected_since_ms: int | None = None
     exit_reason: str = ""
-    exit_price: Decimal | None = None
+    exit_retry_ms: int = 0
+    stop_retry_ms: int = 0
+    orders_placed: int = 0
     closed_ms: int | None = None
 
     @property
@@ -119,9 +123,9 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The bot's own part of the exchange account, in one quote coin.
 
-    cash: quote that is the bot's and in no position. closed_profit: gross profit of closed positions. fees, funding:
-    paid on closed positions. outside_fees: worth of fees that the exchange took in a third coin, which the owner paid
-    from coins that are not the bot's; they lower equity all the same. dust: cost left in booked dust.
+    cash: quote that is the bot's and in no position. closed_profit: gross profit of closed positions; closed_fees and
+    closed_funding what they paid. outside_fees: worth of fees that the exchange took in a third coin, which the owner
+    paid from coins that are not the bot's; they lower equity all the same. deposits: net, outside drawdown.
     """
 
     quote: str

@@ -1,0 +1,61 @@
+"""What an operator may ask of the engine."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from trading.domain.actions import Level
+from trading.domain.events import Command, CommandKind
+from trading.domain.orders import Purpose
+from trading.engine.desk import Desk
+from trading.engine.protection import request_exit
+
+
+def on_command(desk: Desk, command: Command) -> set[str]:
+    """Carry the command out; the symbols to look at after it. One that names nothing known is answered, not failed."""
+    safety = desk.state.safety
+    why = command.reason or f"by {command.by}"
+    match command.kind:
+        case CommandKind.PAUSE:
+            desk.state.put(replace(safety, paused=why))
+        case CommandKind.RESUME:
+            desk.state.put(replace(safety, paused="", halted="", losing_streak=0, order_failures=0))
+        case CommandKind.KILL:
+            desk.state.put(replace(safety, killed=why))
+            desk.notify(Level.CRITICAL, "KILLED", why)
+            _cancel_entries(desk)
+            if command.target == "flatten":
+                return _close(desk, list(desk.state.positions), "killed")
+        case CommandKind.RESET_KILL:
+            desk.state.put(replace(safety, killed=""))
+        case CommandKind.CLOSE_POSITION:
+            return _close(desk, [command.target], "closed by operator")
+        case CommandKind.CLOSE_ALL:
+            _cancel_entries(desk)
+            return _close(desk, list(desk.state.positions), why)
+        case CommandKind.CANCEL_ORDER:
+            order = desk.state.orders.get(command.target)
+            if order is None or order.state.is_final:
+                desk.notify(Level.WARNING, "NO_SUCH_ORDER", f"order {command.target} is not open")
+            else:
+                desk.cancel(order)
+        case CommandKind.STOP | CommandKind.RESOLVE:
+            desk.notify(Level.WARNING, "COMMAND_NOT_FOR_ENGINE", f"{command.kind} is carried out by the driver")
+    return set(desk.state.positions) | set(desk.state.live)
+
+
+def _close(desk: Desk, symbols: list[str], reason: str) -> set[str]:
+    for symbol in symbols:
+        position = desk.state.positions.get(symbol)
+        if position is None:
+            desk.notify(Level.WARNING, "NO_SUCH_POSITION", f"no position in {symbol}")
+        else:
+            request_exit(desk, position, reason)
+    return set(desk.state.positions) | set(desk.state.live)
+
+
+def _cancel_entries(desk: Desk) -> None:
+    for symbol in desk.state.live:
+        for order in desk.state.live_orders(symbol):
+            if order.intent.purpose is Purpose.ENTRY:
+                desk.cancel(order)

@@ -1,0 +1,194 @@
+"""What every part of the engine works with: the state, the configuration, and the actions asked for so far."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from trading.domain.actions import Action, CancelOrder, FetchAccount, Level, Notify, QueryOrder, SubmitOrder
+from trading.domain.instruments import ZERO, Instrument
+from trading.domain.orders import Approved, Order, OrderIntent, OrderState, Purpose
+from trading.domain.positions import Balance
+from trading.engine.config import EngineConfig
+from trading.engine.ids import bot_tag
+from trading.engine.state import EngineState
+from trading.safety.approval import CHECK_FAILED, RiskCheck
+from trading.safety.checks import Refusal, RiskView
+
+MINUTE_MS = 60_000
+
+
+class Desk:
+    """State and outbox of one engine. What is not in `state` is lost with the process, and may be.
+
+    activity: counts what happened to a symbol's orders; a balance is only trusted where it was asked for after the last
+    of it. fetches: the activity counts as of each unanswered `FetchAccount`, by token, and when it was asked.
+    """
+
+    def __init__(self, config: EngineConfig, state: EngineState) -> None:
+        self.config = config
+        self.state = state
+        self.tag = bot_tag(config.bot_id)
+        self.risk = RiskCheck(config.limits)
+        self.ready = False
+        self.entries_latched = ""
+        self.actions: list[Action] = []
+        self.activity: dict[str, int] = {}
+        self.fetches: dict[int, tuple[int, dict[str, int]]] = {}
+        self.balances: dict[str, Balance] = {}
+        self.balances_activity: dict[str, int] = {}
+        self.shortfalls: dict[str, tuple[Decimal, int]] = {}
+        self.reconciled_ms = 0
+        self.next_token = 1
+        self.entry_times: deque[int] = deque()
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The rules of a symbol that the bot trades."""
+        return self.config.instruments[symbol]
+
+    def price(self, symbol: str) -> Decimal | None:
+        """The last price of the symbol, or None."""
+        found = self.state.symbols.get(symbol)
+        return found.price if found is not None else None
+
+    def touch(self, symbol: str) -> None:
+        """Note that something happened to the symbol's orders: balances asked for before are out of date."""
+        self.activity[symbol] = self.activity.get(symbol, 0) + 1
+
+    def submit(self, intent: OrderIntent) -> Refusal | None:
+        """Have the order approved, record it and ask for it to be sent; or the refusal."""
+        approved = self.risk.approve(intent, self.risk_view(intent))
+        if isinstance(approved, Refusal):
+            if approved.code == CHECK_FAILED:
+                self.halt(f"{CHECK_FAILED}: {approved.message}")
+            return approved
+        self._send(approved)
+        return None
+
+    def _send(self, approved: Approved[OrderIntent]) -> None:
+        intent = approved.value
+        now = self.state.now_ms
+        self.state.put(Order(intent=intent, state=OrderState.SUBMITTING, updated_ms=now, submitted_ms=now))
+        self.touch(intent.symbol)
+        if intent.purpose is Purpose.ENTRY:
+            self.entry_times.append(now)
+        self.actions.append(SubmitOrder(approved))
+
+    def cancel(self, order: Order) -> None:
+        """Ask for the order's cancellation, unless that was asked and may still be answered."""
+        now = self.state.now_ms
+        asked = order.cancel_requested_ms
+        if order.state.is_final or (asked is not None and now - asked < self.config.timing.answer_ms):
+            return
+        self.state.put(replace(order, cancel_requested_ms=now, updated_ms=now))
+        self.touch(order.intent.symbol)
+        self.actions.append(CancelOrder(order.id, order.intent.symbol))
+
+    def cancel_late(self, order: Order) -> None:
+        """Cancel an order that was taken for gone and has appeared: its record stays final."""
+        self.touch(order.intent.symbol)
+        self.actions.append(CancelOrder(order.id, order.intent.symbol))
+
+    def query(self, order: Order, *, delay_ms: int = 0) -> None:
+        """Ask about the order now, or after `delay_ms`; not again before the answer's time is over."""
+        due = self.state.now_ms + (delay_ms or self.config.timing.query_ms)
+        self.state.put(replace(order, query_due_ms=due))
+        if not delay_ms:
+            self.actions.append(QueryOrder(order.id, order.intent.symbol))
+
+    def fetch_account(self) -> None:
+        """Ask for the account, unless a question with the same activity is unanswered."""
+        now = self.state.now_ms
+        for asked_ms, activity in self.fetches.values():
+            if activity == self.activity and now - asked_ms < self.config.timing.account_ms:
+                return
+        token = self.next_token
+        self.next_token += 1
+        self.fetches = {t: f for t, f in self.fetches.items() if now - f[0] < self.config.timing.account_ms}
+        self.fetches[token] = (now, dict(self.activity))
+        self.actions.append(FetchAccount(token))
+
+    def fresh_balance(self, symbol: str, coin: str) -> Balance | None:
+        """The coin's balance, if it was asked for after the last activity on the symbol."""
+        if self.balances_activity.get(symbol, -1) != self.activity.get(symbol, 0):
+            return None
+        return self.balances.get(coin, Balance(ZERO))
+
+    def forget_balance(self, symbol: str) -> None:
+        """Trust no balance of the symbol before it has been asked for again."""
+        self.balances_activity.pop(symbol, None)
+
+    def notify(self, level: Level, code: str, text: str, symbol: str = "") -> None:
+        """Tell the owner."""
+        self.actions.append(Notify(level, code, text, symbol))
+
+    def halt(self, why: str) -> None:
+        """Latch: no entries until a person clears it."""
+        if not self.state.safety.halted:
+            self.state.put(replace(self.state.safety, halted=why))
+            self.notify(Level.CRITICAL, "HALTED", why)
+
+    def entries_blocked(self) -> str:
+        """Empty, or the code of what stops entries now."""
+        safety = self.state.safety
+        if safety.killed:
+            return "KILL_SWITCH"
+        if safety.halted:
+            return "HALTED"
+        if safety.paused:
+            return "PAUSED"
+        if self.entries_latched:
+            return "ENTRIES_LATCHED"
+        return "" if self.ready else "NOT_RECONCILED"
+
+    def exposure(self) -> dict[str, Decimal] | None:
+        """Quote value by symbol of positions and of live entries as if filled; None where one has no price."""
+        found: dict[str, Decimal] = {}
+        for symbol in self.state.positions.keys() | self.state.live.keys():
+            quantity = ZERO
+            position = self.state.positions.get(symbol)
+            if position is not None:
+                quantity += position.quantity
+            for order in self.state.live_orders(symbol):
+                if order.intent.purpose is Purpose.ENTRY:
+                    quantity += order.remaining if order.is_live else order.reported_filled - order.filled_quantity
+            if not quantity:
+                continue
+            price = self.price(symbol)
+            if price is None:
+                return None
+            found[symbol] = quantity * price
+        return found
+
+    def risk_view(self, intent: OrderIntent) -> RiskView:
+        """What the checks look at for this order."""
+        state = self.state
+        while self.entry_times and self.entry_times[0] <= state.now_ms - MINUTE_MS:
+            self.entry_times.popleft()
+        position = state.positions.get(intent.symbol)
+        others = sum(1 for p in state.positions.values() if p.id != intent.position_id)
+        account = state.account
+        return RiskView(
+            instrument=self.instrument(intent.symbol),
+            price=self.price(intent.symbol),
+            capital=min(self.config.capital, account.start_capital) if account is not None else ZERO,
+            cash=account.cash - self.reserved_cash() if account is not None else ZERO,
+            exposure=self.exposure() if intent.purpose is Purpose.ENTRY else None,
+            open_positions=others,
+            orders_last_minute=len(self.entry_times),
+            held=position.quantity if position is not None else ZERO,
+            known_id=intent.client_order_id in state.orders,
+            blocked=self.entries_blocked(),
+        )
+
+    def reserved_cash(self) -> Decimal:
+        """Quote that live entries may still spend, at their limit or the last price, fee included."""
+        reserved = ZERO
+        for symbol in self.state.live:
+            for order in self.state.live_orders(symbol):
+                if order.intent.purpose is Purpose.ENTRY:
+                    price = order.intent.price or self.price(symbol) or ZERO
+                    reserved += order.remaining * price * (1 + self.config.taker_fee)
+        return reserved

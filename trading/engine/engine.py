@@ -1,0 +1,184 @@
+"""The engine: events in, actions out. Deterministic; everything else is a driver of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from trading.decision.source import SignalSource
+from trading.domain.actions import Action
+from trading.domain.errors import InvariantViolated
+from trading.domain.events import (
+    AccountSnapshot,
+    CancelRejected,
+    CancelUnknown,
+    CandleClosed,
+    ClockTick,
+    Command,
+    EntriesLatched,
+    Event,
+    Opinion,
+    OrderAbsent,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderFound,
+    OrderRejected,
+    OrderTriggered,
+    OrderUnknown,
+    QueryFailed,
+    Started,
+)
+from trading.domain.orders import OrderState, Purpose
+from trading.engine import portfolio, tracking
+from trading.engine.commands import on_command
+from trading.engine.config import EngineConfig
+from trading.engine.desk import Desk
+from trading.engine.entries import on_signal
+from trading.engine.protection import on_exit_rejected, on_position_candle, plan
+from trading.engine.reconciliation import on_snapshot
+from trading.engine.state import EngineState, SymbolState
+
+
+class Engine:
+    """One bot's state machine.
+
+    Args:
+        config: instruments, capital, limits, bounds.
+        signals: the decision path.
+        state: restored from a journal, or None for a new one.
+    """
+
+    def __init__(self, config: EngineConfig, signals: SignalSource, state: EngineState | None = None) -> None:
+        self.state = state if state is not None else EngineState(config.bot_id)
+        self.config = config
+        self._desk = Desk(config, self.state)
+        self._signals = signals
+        self._order_events: dict[type, Callable[[Desk, Any], str | None]] = {
+            OrderAccepted: tracking.on_accepted,
+            OrderRejected: self._on_rejected,
+            OrderUnknown: tracking.on_unknown,
+            OrderFilled: tracking.on_filled,
+            OrderTriggered: tracking.on_triggered,
+            OrderCanceled: tracking.on_canceled,
+            CancelRejected: tracking.on_cancel_rejected,
+            CancelUnknown: tracking.on_cancel_unknown,
+            OrderFound: tracking.on_found,
+            OrderAbsent: tracking.on_absent,
+            QueryFailed: tracking.on_query_failed,
+        }
+
+    @property
+    def ready(self) -> bool:
+        """Whether the account has been read and compared since the start."""
+        return self._desk.ready
+
+    def equity(self) -> Decimal:
+        """Worth of the bot's part of the account at the last prices, in quote."""
+        return portfolio.equity(self.state)
+
+    def is_idle(self, symbol: str) -> bool:
+        """Whether nothing is held, open or in doubt in the symbol: only a signal can make it act."""
+        return symbol not in self.state.positions and not self.state.live.get(symbol)
+
+    def handle(self, event: Event) -> list[Action]:
+        """Take one event in; what is to be done about it. Changes of state are in `state.take_changes()`."""
+        state = self.state
+        if event.time_ms > state.now_ms:
+            state.now_ms = event.time_ms
+        if type(event) is CandleClosed:
+            self._on_candle(event)
+        else:
+            self._on_other(event)
+        desk = self._desk
+        if not desk.actions:
+            return []
+        actions, desk.actions = desk.actions, []
+        return actions
+
+    def _on_candle(self, event: CandleClosed) -> None:
+        candle = event.candle
+        symbol = candle.symbol
+        state = self.state
+        last = state.symbols.get(symbol)
+        if last is not None and event.time_ms <= last.last_close_ms:
+            return
+        state.put(SymbolState(symbol=symbol, last_close_ms=event.time_ms, price=candle.close))
+        signal = self._signals.on_candle(candle)
+        position = state.positions.get(symbol)
+        if position is not None:
+            on_position_candle(self._desk, position, candle)
+        if signal is not None:
+            on_signal(self._desk, candle, signal)
+        if not self.is_idle(symbol):
+            plan(self._desk, symbol)
+
+    def _on_other(self, event: Event) -> None:
+        handler = self._order_events.get(type(event))
+        if handler is not None:
+            symbol = handler(self._desk, event)
+            if symbol is not None:
+                plan(self._desk, symbol)
+            return
+        symbols: set[str]
+        match event:
+            case ClockTick():
+                symbols = self._on_tick()
+            case AccountSnapshot():
+                symbols = on_snapshot(self._desk, event)
+            case Command():
+                symbols = on_command(self._desk, event)
+            case EntriesLatched():
+                self._desk.entries_latched = event.reason
+                symbols = set()
+            case Started():
+                symbols = self._on_started(event)
+            case Opinion():
+                symbols = set()
+            case _:
+                raise InvariantViolated(f"no handler for {type(event).__name__}")
+        for symbol in sorted(symbols):
+            plan(self._desk, symbol)
+
+    def _on_started(self, event: Started) -> set[str]:
+        """Nothing is known for sure yet: read the account, ask about every live order, open nothing before that."""
+        if event.bot_id != self.config.bot_id:
+            raise InvariantViolated(f"started as {event.bot_id}, configured as {self.config.bot_id}")
+        desk = self._desk
+        desk.ready = False
+        for symbol in sorted(self.state.live):
+            for order in self.state.live_orders(symbol):
+                if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
+                    tracking.mark_unknown(desk, order, "in flight when the bot stopped")
+                desk.query(self.state.orders[order.id])
+        desk.fetch_account()
+        return set()
+
+    def _on_tick(self) -> set[str]:
+        """What time alone brings: answers that are overdue, questions that are due, periodic reconciliation."""
+        desk, state, timing = self._desk, self.state, self.config.timing
+        for symbol in state.live:
+            for order in state.live_orders(symbol):
+                sent = order.submitted_ms if order.submitted_ms is not None else order.updated_ms
+                if order.state is OrderState.SUBMITTING and state.now_ms - sent > timing.answer_ms:
+                    tracking.mark_unknown(desk, order, f"no answer within {timing.answer_ms} ms")
+                elif order.query_due_ms is not None and order.query_due_ms <= state.now_ms:
+                    desk.query(order)
+                elif order.cancel_requested_ms is not None and order.query_due_ms is None:
+                    if state.now_ms - order.cancel_requested_ms >= timing.answer_ms:
+                        desk.query(order)
+        overdue = timing.reconcile_ms and state.now_ms - desk.reconciled_ms >= timing.reconcile_ms
+        if not desk.ready or overdue:
+            desk.fetch_account()
+        return {*state.positions, *(s for s, orders in state.live.items() if orders)}
+
+    def _on_rejected(self, desk: Desk, event: OrderRejected) -> str | None:
+        before = self.state.orders.get(event.client_order_id)
+        symbol = tracking.on_rejected(desk, event)
+        order = self.state.orders.get(event.client_order_id)
+        if order is None or before is None or before.state.is_final or not order.state.is_final:
+            return symbol
+        if order.intent.purpose is not Purpose.ENTRY:
+            on_exit_rejected(desk, order)
+        return symbol

@@ -1,0 +1,124 @@
+"""From a signal to an entry order, or to the veto that stopped it. Every decision is recorded."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from trading.decision.sizing import Sizing, SizingRefusal, size_position
+from trading.domain.candles import Candle
+from trading.domain.decisions import Decision, Signal, Verdict
+from trading.domain.instruments import ZERO
+from trading.domain.orders import OrderIntent, OrderType, Purpose, Side
+from trading.domain.positions import Position, PositionSide
+from trading.engine.desk import Desk
+from trading.engine.ids import client_order_id, decision_id
+from trading.engine.portfolio import equity
+from trading.engine.protection import request_exit
+from trading.safety.checks import Refusal
+
+
+def on_signal(desk: Desk, candle: Candle, signal: Signal) -> None:
+    """Act on what the decision path says about a closed candle."""
+    position = desk.state.positions.get(candle.symbol)
+    if signal.verdict is Verdict.HOLD:
+        if desk.config.record_holds:
+            _record(desk, candle, signal)
+    elif signal.verdict is Verdict.EXIT:
+        if position is not None and position.quantity and not position.exit_reason:
+            request_exit(desk, position, "signal")
+            _record(desk, candle, signal)
+        elif desk.config.record_holds:
+            _record(desk, candle, signal, veto="NOTHING_TO_EXIT" if position is None else "EXIT_UNDER_WAY")
+    elif position is None:
+        _enter(desk, candle, signal)
+    elif desk.config.record_holds:
+        _record(desk, candle, signal, veto="POSITION_OPEN")
+
+
+def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
+    if desk.state.live_orders(candle.symbol):
+        _record(desk, candle, signal, veto="ORDERS_UNRESOLVED")
+        return
+    blocked = desk.entries_blocked()
+    if blocked:
+        _record(desk, candle, signal, veto=blocked)
+        return
+    sizing = _size(desk, candle, signal)
+    if isinstance(sizing, SizingRefusal):
+        _record(desk, candle, signal, veto=sizing.code, detail=sizing.message)
+        return
+    state = desk.state
+    position_id = decision_id(desk.config.bot_id, candle.symbol, candle.close_time_ms)
+    position = Position(
+        id=position_id,
+        symbol=candle.symbol,
+        side=PositionSide.LONG,
+        opened_ms=state.now_ms,
+        decision_price=candle.close,
+        stop_distance=sizing.stop_distance,
+        target_distance=sizing.target_distance,
+        trail_distance=sizing.trail_distance,
+    )
+    refusal = desk.submit(
+        OrderIntent(
+            client_order_id=client_order_id(desk.config.bot_id, position_id, Purpose.ENTRY, 0),
+            position_id=position_id,
+            symbol=candle.symbol,
+            side=Side.BUY,
+            type=OrderType.MARKET,
+            quantity=sizing.quantity,
+            purpose=Purpose.ENTRY,
+            created_ms=state.now_ms,
+            reason=f"score {signal.score:.3f}, confidence {signal.confidence:.2f}, {signal.regime}",
+        )
+    )
+    if isinstance(refusal, Refusal):
+        _record(desk, candle, signal, veto=refusal.code, detail=refusal.message)
+        return
+    state.put(position)
+    _record(desk, candle, signal, quantity=sizing.quantity)
+
+
+def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefusal:
+    config = desk.config
+    if config.fixed_quantity is not None:
+        return Sizing(quantity=config.fixed_quantity, stop_distance=None, target_distance=None, trail_distance=None)
+    account = desk.state.account
+    cash = account.cash - desk.reserved_cash() if account is not None else ZERO
+    return size_position(
+        equity=min(equity(desk.state), config.capital),
+        cash=cash,
+        price=candle.close,
+        atr=signal.atr,
+        instrument=desk.instrument(candle.symbol),
+        taker_fee=config.taker_fee,
+        max_notional=config.limits.max_position_notional,
+        params=config.params,
+    )
+
+
+def _record(
+    desk: Desk,
+    candle: Candle,
+    signal: Signal,
+    *,
+    veto: str = "",
+    detail: str = "",
+    quantity: Decimal | None = None,
+) -> None:
+    desk.state.put(
+        Decision(
+            id=decision_id(desk.config.bot_id, candle.symbol, candle.close_time_ms),
+            symbol=candle.symbol,
+            time_ms=candle.close_time_ms,
+            price=candle.close,
+            verdict=signal.verdict,
+            score=signal.score,
+            confidence=signal.confidence,
+            regime=signal.regime,
+            votes=signal.votes,
+            veto=veto,
+            veto_detail=detail,
+            quantity=quantity,
+        )
+    )

@@ -1,0 +1,177 @@
+"""Booking: fills and corrections onto positions and cash. Plain sums, so that the money always adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from trading.domain.actions import Level
+from trading.domain.errors import InvariantViolated
+from trading.domain.instruments import ZERO
+from trading.domain.orders import Fill, Order, Purpose, Side
+from trading.domain.positions import Account, Correction, CorrectionKind, Position, PositionSide
+from trading.engine.desk import Desk
+from trading.engine.ids import decision_id
+from trading.engine.state import EngineState
+
+
+def equity(state: EngineState) -> Decimal:
+    """What the bot is worth, in quote: cash and positions at the last price, less fees paid from outside. Exact."""
+    account = state.account
+    if account is None:
+        return ZERO
+    held = sum((p.quantity * state.symbols[s].price for s, p in state.positions.items() if p.quantity), ZERO)
+    return account.cash + held - account.outside_fees
+
+
+def equity_from_profit(state: EngineState, prices: Mapping[str, Decimal]) -> Decimal:
+    """The same figure from the other side: start + realised + unrealised - fees - funding + deposits (I6)."""
+    account = state.account
+    if account is None:
+        return ZERO
+    total = account.start_capital + account.deposits
+    total += account.closed_profit - account.closed_fees - account.closed_funding
+    return total + sum((p.net_profit(prices.get(s, ZERO)) for s, p in state.positions.items()), ZERO)
+
+
+def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
+    """Add a new fill to its order's position and to the cash. The order itself is updated by the caller."""
+    state = desk.state
+    instrument = desk.instrument(fill.symbol)
+    state.put(fill)
+    position = state.positions.get(fill.symbol) or _reopened(order, fill)
+    account = _account(state)
+    value = fill.price * fill.quantity
+    if fill.side is Side.BUY:
+        position = replace(position, bought=position.bought + fill.quantity, cost=position.cost + value)
+        account = replace(account, cash=account.cash - value)
+    else:
+        position = replace(position, sold=position.sold + fill.quantity, proceeds=position.proceeds + value)
+        account = replace(account, cash=account.cash + value)
+
+    if fill.fee_coin == instrument.quote:
+        position = replace(position, fees=position.fees + fill.fee)
+        account = replace(account, cash=account.cash - fill.fee)
+    elif fill.fee_coin == instrument.base:
+        worth = fill.fee * fill.price
+        position = replace(position, fees=position.fees + worth)
+        position = _correct(desk, position, CorrectionKind.BASE_FEE, -fill.fee, -worth, fill.trade_id)
+    elif fill.fee:
+        worth = fill.fee_value if fill.fee_value is not None else ZERO
+        if fill.fee_value is None:
+            desk.notify(
+                Level.WARNING, "FEE_UNVALUED", f"fee of {fill.fee} {fill.fee_coin} has no known worth", fill.symbol
+            )
+        position = replace(position, fees=position.fees + worth)
+        account = replace(account, outside_fees=account.outside_fees + worth)
+
+    if position.quantity < 0:
+        account, position = _oversold(desk, account, position, fill)
+    state.put(account)
+    state.put(position)
+
+
+def book_shortfall(desk: Desk, position: Position, missing: Decimal, note: str) -> Position:
+    """Take `missing` base off the position because the exchange does not have it: the exchange's word wins."""
+    position = _correct(desk, position, CorrectionKind.RECONCILED, -missing, ZERO, note)
+    desk.state.put(position)
+    desk.notify(Level.CRITICAL, "POSITION_CORRECTED", f"{missing} {position.symbol} missing at the exchange: {note}")
+    return position
+
+
+def close_position(desk: Desk, position: Position) -> None:
+    """End a position: what is left is booked as dust, the sums go to the account."""
+    state = desk.state
+    account = _account(state)
+    if position.quantity:
+        position = _correct(desk, position, CorrectionKind.DUST, -position.quantity, ZERO, "too small to sell")
+    traded = position.bought > 0 or position.sold > 0
+    state.put(replace(position, closed_ms=state.now_ms, unprotected_since_ms=None))
+    state.put(
+        replace(
+            account,
+            closed_profit=account.closed_profit + position.gross_profit(ZERO),
+            closed_fees=account.closed_fees + position.fees,
+            closed_funding=account.closed_funding + position.funding,
+            closed_positions=account.closed_positions + traded,
+        )
+    )
+    if not traded:
+        return
+    profit = position.net_profit(ZERO)
+    streak = state.safety.losing_streak + 1 if profit < 0 else 0
+    if streak != state.safety.losing_streak:
+        state.put(replace(state.safety, losing_streak=streak))
+    desk.notify(
+        Level.INFO,
+        "POSITION_CLOSED",
+        f"{position.symbol}: {position.exit_reason or 'closed'}, net profit {profit:.4f} {account.quote}",
+        position.symbol,
+    )
+
+
+def _account(state: EngineState) -> Account:
+    if state.account is None:
+        raise InvariantViolated("a fill before the account was read")
+    return state.account
+
+
+def _reopened(order: Order, fill: Fill) -> Position:
+    """A position for a fill that comes when none is open: of a late order. It is there only to be closed.
+
+    It has an id of its own, since the order's position is over and stays as it was booked.
+    """
+    return Position(
+        id=decision_id(order.intent.position_id, fill.symbol, fill.time_ms),
+        symbol=fill.symbol,
+        side=PositionSide.LONG,
+        opened_ms=fill.time_ms,
+        decision_price=fill.price,
+        exit_reason="late fill" if order.intent.purpose is Purpose.ENTRY else "fill after close",
+    )
+
+
+def _correct(
+    desk: Desk, position: Position, kind: CorrectionKind, quantity: Decimal, cost: Decimal, note: str
+) -> Position:
+    desk.state.put(
+        Correction(
+            id=f"{position.id}-{kind}-{note}",
+            position_id=position.id,
+            symbol=position.symbol,
+            kind=kind,
+            quantity=quantity,
+            cost=cost,
+            time_ms=desk.state.now_ms,
+            note=note,
+        )
+    )
+    return replace(
+        position, adjusted=position.adjusted + quantity, adjusted_cost=position.adjusted_cost + cost
+    )
+
+
+def _oversold(desk: Desk, account: Account, position: Position, fill: Fill) -> tuple[Account, Position]:
+    """More was sold than the bot held: the owner's coins. Their proceeds are not the bot's cash."""
+    excess = -position.quantity
+    worth = excess * fill.price
+    desk.notify(
+        Level.CRITICAL, "SOLD_NOT_HELD", f"{excess} {fill.symbol} sold that the bot did not hold", fill.symbol
+    )
+    desk.state.put(
+        Correction(
+            id=f"{position.id}-{CorrectionKind.RECONCILED}-{fill.trade_id}",
+            position_id=position.id,
+            symbol=position.symbol,
+            kind=CorrectionKind.RECONCILED,
+            quantity=excess,
+            cost=worth,
+            cash=-worth,
+            time_ms=desk.state.now_ms,
+            note=f"sold but not held, trade {fill.trade_id}",
+        )
+    )
+    position = replace(position, adjusted=position.adjusted + excess, adjusted_cost=position.adjusted_cost + worth)
+    return replace(account, cash=account.cash - worth), position

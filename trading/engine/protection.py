@@ -1,0 +1,255 @@
+"""One position's orders, brought level by level to what they should be: entry gone, stop resting, exit sold.
+
+`plan` looks only at the state, never at what was asked before, so it does the same after a restart as without one. On
+spot a resting stop locks the coins: an exit cancels it, waits for the confirmation, reads the balance again, then sells.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from trading.domain.actions import Level
+from trading.domain.candles import Candle
+from trading.domain.instruments import ZERO
+from trading.domain.orders import Order, OrderIntent, OrderState, OrderType, Purpose, Side
+from trading.domain.positions import Position
+from trading.engine.desk import Desk
+from trading.engine.ids import client_order_id
+from trading.engine.portfolio import close_position
+
+TRAIL_STEP = Decimal("0.1")
+RETRY_DOUBLINGS = 6
+_ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
+
+
+def plan(desk: Desk, symbol: str) -> None:
+    """Ask for whatever brings the symbol's orders to what its position needs."""
+    position = desk.state.positions.get(symbol)
+    live = desk.state.live_orders(symbol)
+    entries = [o for o in live if o.intent.purpose is Purpose.ENTRY]
+    stops = [o for o in live if o.intent.purpose is Purpose.STOP]
+    exits = [o for o in live if o.intent.purpose is Purpose.EXIT]
+    if position is None:
+        for order in live:
+            desk.cancel(order)
+        return
+    position = _set_levels(desk, position)
+    position = _decide_forced_exit(desk, position, entries, stops)
+    if not live and _is_over(desk, position):
+        close_position(desk, position)
+        return
+    if position.exit_reason and desk.state.now_ms >= position.exit_retry_ms:
+        _exit(desk, position, entries, stops, exits)
+    else:
+        if position.exit_reason:
+            for order in entries:
+                desk.cancel(order)
+        _protect(desk, position, stops, exits)
+    _watch_protection(desk, symbol)
+
+
+def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
+    """Trail the stop and look for the target, by a closed candle."""
+    high_water = position.high_water
+    if high_water is None or candle.high > high_water:
+        if position.quantity:
+            high_water = candle.high
+    stop = position.stop_price
+    if high_water is not None and position.trail_distance is not None and stop is not None:
+        trailed = desk.instrument(candle.symbol).price_down(high_water - position.trail_distance)
+        if trailed >= stop + position.trail_distance * TRAIL_STEP:
+            stop = trailed
+    if high_water != position.high_water or stop != position.stop_price:
+        position = replace(position, high_water=high_water, stop_price=stop)
+        desk.state.put(position)
+    if position.exit_reason or not position.quantity:
+        return
+    if position.target_price is not None and candle.high >= position.target_price:
+        request_exit(desk, position, "target")
+    elif stop is not None and desk.config.protect is False and candle.low <= stop:
+        request_exit(desk, position, "stop")
+
+
+def request_exit(desk: Desk, position: Position, reason: str) -> Position:
+    """Decide the exit of a position, if none is decided yet. `plan` carries it out."""
+    if position.exit_reason:
+        return position
+    position = replace(position, exit_reason=reason)
+    desk.state.put(position)
+    return position
+
+
+def on_exit_rejected(desk: Desk, order: Order) -> None:
+    """A refused stop or exit. A stop that cannot rest means the price is beyond it: sell. An exit is tried again later."""
+    position = desk.state.positions.get(order.intent.symbol)
+    if position is None or position.id != order.intent.position_id:
+        return
+    if order.intent.purpose is Purpose.STOP:
+        position = request_exit(desk, position, "stop refused")
+        wait = desk.config.timing.exit_retry_ms
+        desk.state.put(replace(position, stop_retry_ms=desk.state.now_ms + wait))
+        return
+    refused = sum(
+        1
+        for o in desk.state.orders.values()
+        if o.intent.position_id == position.id
+        and o.intent.purpose is Purpose.EXIT
+        and o.state is OrderState.REJECTED
+    )
+    wait = desk.config.timing.exit_retry_ms * 2 ** min(refused - 1, RETRY_DOUBLINGS)
+    desk.state.put(replace(position, exit_retry_ms=desk.state.now_ms + wait))
+
+
+def _set_levels(desk: Desk, position: Position) -> Position:
+    """Stop and target from the average entry price, until trailing has moved the stop."""
+    if not position.bought or position.stop_distance is None:
+        return position
+    instrument = desk.instrument(position.symbol)
+    entry = position.average_entry
+    stop = max(instrument.price_down(entry - position.stop_distance), instrument.tick_size)
+    if position.stop_price is not None and (position.high_water is not None or position.sold):
+        stop = position.stop_price
+    target = None
+    if position.target_distance is not None:
+        target = instrument.price_up(entry + position.target_distance)
+    if stop == position.stop_price and target == position.target_price:
+        return position
+    position = replace(position, stop_price=stop, target_price=target)
+    desk.state.put(position)
+    return position
+
+
+def _is_over(desk: Desk, position: Position) -> bool:
+    """Nothing held but dust. No order of it is live when this is asked."""
+    quantity = position.quantity
+    if not quantity:
+        return True
+    instrument = desk.instrument(position.symbol)
+    price = desk.price(position.symbol) or position.average_entry
+    return instrument.is_dust(quantity, price)
+
+
+def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], stops: list[Order]) -> Position:
+    """Exits that follow from the orders: a stop that works or worked, a position bare for too long."""
+    if position.exit_reason or not position.bought:
+        return position
+    if position.sold or any(o.triggered for o in stops):
+        return request_exit(desk, position, "stop")
+    if not entries and _too_small_to_protect(desk, position):
+        return request_exit(desk, position, "too small to protect")
+    since = position.unprotected_since_ms
+    if since is not None and desk.state.now_ms - since > desk.config.timing.protect_ms:
+        desk.notify(
+            Level.CRITICAL,
+            "UNPROTECTED",
+            f"{position.symbol} had no acknowledged stop for {desk.state.now_ms - since} ms; closing it",
+            position.symbol,
+        )
+        return request_exit(desk, position, "unprotected")
+    return position
+
+
+def _too_small_to_protect(desk: Desk, position: Position) -> bool:
+    """Whether the exchange would take a sale now, but not a stop: the stop's notional is under the minimum."""
+    if not desk.config.protect or position.stop_price is None:
+        return False
+    return desk.instrument(position.symbol).is_dust(position.quantity, position.stop_price)
+
+
+def _exit(desk: Desk, position: Position, entries: list[Order], stops: list[Order], exits: list[Order]) -> None:
+    """Cancel what rests, wait for every confirmation, read the balance, sell what is held."""
+    for order in entries:
+        desk.cancel(order)
+    for order in stops:
+        if not _is_working(desk, order):
+            desk.cancel(order)
+    if entries or stops or exits or not position.quantity:
+        return
+    instrument = desk.instrument(position.symbol)
+    balance = desk.fresh_balance(position.symbol, instrument.base)
+    if balance is None:
+        desk.fetch_account()
+        return
+    quantity = instrument.quantity_down(min(position.quantity, balance.free))
+    if not quantity:
+        retry = desk.state.now_ms + desk.config.timing.exit_retry_ms
+        desk.state.put(replace(position, exit_retry_ms=retry, stop_retry_ms=retry))
+        desk.forget_balance(position.symbol)
+        return
+    _place(desk, position, Purpose.EXIT, quantity, None)
+
+
+def _is_working(desk: Desk, stop: Order) -> bool:
+    """A triggered stop is left to fill, for a bounded time."""
+    if not (stop.triggered or stop.filled_quantity) or stop.state not in _ACKNOWLEDGED:
+        return False
+    return desk.state.now_ms - stop.updated_ms <= desk.config.timing.stop_fill_ms
+
+
+def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
+    """Keep one stop resting for all that is held, at the price where it should be."""
+    if not desk.config.protect or position.stop_price is None or exits:
+        return
+    if desk.state.now_ms < position.stop_retry_ms:
+        return
+    instrument = desk.instrument(position.symbol)
+    quantity = instrument.quantity_down(position.quantity)
+    if not quantity or instrument.is_dust(quantity, position.stop_price):
+        return
+    for stop in stops:
+        fits = stop.remaining >= quantity and stop.intent.stop_price == position.stop_price
+        if not fits and stop.state in _ACKNOWLEDGED and not stop.triggered:
+            desk.cancel(stop)
+    if not stops:
+        _place(desk, position, Purpose.STOP, quantity, position.stop_price)
+
+
+def _place(desk: Desk, position: Position, purpose: Purpose, quantity: Decimal, stop_price: Decimal | None) -> None:
+    leg = position.orders_placed + 1
+    intent = OrderIntent(
+        client_order_id=client_order_id(desk.config.bot_id, position.id, purpose, leg),
+        position_id=position.id,
+        symbol=position.symbol,
+        side=Side.SELL,
+        type=OrderType.MARKET if stop_price is None else OrderType.STOP_MARKET,
+        quantity=min(quantity, desk.instrument(position.symbol).max_quantity),
+        stop_price=stop_price,
+        purpose=purpose,
+        leg=leg,
+        created_ms=desk.state.now_ms,
+        reduces=True,
+        reason=position.exit_reason if stop_price is None else "protect",
+    )
+    desk.state.put(replace(position, orders_placed=leg))
+    refusal = desk.submit(intent)
+    if refusal is not None:
+        desk.notify(
+            Level.CRITICAL, refusal.code, f"{purpose} of {position.symbol}: {refusal.message}", position.symbol
+        )
+
+
+def _watch_protection(desk: Desk, symbol: str) -> None:
+    """Keep the time since when more than dust is held without an acknowledged stop, or an exit on its way."""
+    position = desk.state.positions.get(symbol)
+    if position is None or not desk.config.protect:
+        return
+    covered = sum(
+        (
+            o.remaining
+            for o in desk.state.live_orders(symbol)
+            if o.intent.purpose is not Purpose.ENTRY and o.state in _ACKNOWLEDGED
+        ),
+        ZERO,
+    )
+    instrument = desk.instrument(symbol)
+    bare = position.quantity - covered
+    price = position.stop_price or desk.price(symbol) or position.average_entry
+    since = position.unprotected_since_ms
+    if bare <= 0 or instrument.is_dust(bare, price):
+        since = None
+    elif since is None:
+        since = desk.state.now_ms
+    if since != position.unprotected_since_ms:
+        desk.state.put(replace(position, unprotected_since_ms=since))

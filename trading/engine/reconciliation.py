@@ -1,0 +1,80 @@
+"""Comparing what the engine believes with what the exchange shows. The exchange's word wins, where it is sure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from trading.domain.actions import Level
+from trading.domain.events import AccountSnapshot
+from trading.domain.instruments import ZERO
+from trading.domain.orders import OrderState
+from trading.domain.positions import Account, Balance, Position
+from trading.engine.desk import Desk
+from trading.engine.portfolio import book_shortfall
+from trading.engine.tracking import apply_report
+
+_ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
+
+
+def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
+    """Take an account snapshot in; the symbols that it concerned. An answer to no open question is ignored.
+
+    A symbol whose orders moved after the question was asked is not compared: its part of the answer is out of date.
+    """
+    asked = desk.fetches.pop(snapshot.token, None)
+    if asked is None:
+        return set()
+    _, then = asked
+    _open_account(desk, snapshot)
+    touched = {symbol for report in snapshot.orders if (symbol := apply_report(desk, report)) is not None}
+    shown = {report.client_order_id for report in snapshot.orders}
+    desk.balances = dict(snapshot.balances)
+    for symbol in desk.config.instruments:
+        activity = desk.activity.get(symbol, 0)
+        if activity != then.get(symbol, 0):
+            continue
+        desk.balances_activity[symbol] = activity
+        touched.add(symbol)
+        for order in desk.state.live_orders(symbol):
+            if order.state in _ACKNOWLEDGED and order.id not in shown:
+                desk.query(order)
+        _compare_holding(desk, symbol)
+    desk.reconciled_ms = desk.state.now_ms
+    desk.ready = True
+    return touched
+
+
+def _open_account(desk: Desk, snapshot: AccountSnapshot) -> None:
+    """At the very first snapshot: the bot's part of the account is its capital, as far as the quote coin is there."""
+    if desk.state.account is not None:
+        return
+    quote = desk.config.quote
+    found = snapshot.balances.get(quote, Balance(ZERO)).free
+    capital = min(desk.config.capital, found)
+    desk.state.put(Account(quote=quote, start_capital=capital, cash=capital))
+    if capital < desk.config.capital:
+        desk.notify(
+            Level.WARNING,
+            "CAPITAL_BELOW_LIMIT",
+            f"the account has {found} {quote} free: the bot's capital is {capital}, not {desk.config.capital}",
+        )
+
+
+def _compare_holding(desk: Desk, symbol: str) -> None:
+    """A position that is larger than the exchange's balance is cut to it, once two snapshots in a row agree on it."""
+    position = desk.state.positions.get(symbol)
+    missing = _missing(desk, position) if position is not None else ZERO
+    if position is None or not missing:
+        desk.shortfalls.pop(symbol, None)
+        return
+    seen = desk.shortfalls.get(symbol)
+    if seen is None or seen[0] != missing:
+        desk.shortfalls[symbol] = (missing, desk.state.now_ms)
+    elif desk.state.now_ms - seen[1] >= desk.config.timing.query_ms:
+        del desk.shortfalls[symbol]
+        book_shortfall(desk, position, missing, f"not in the account at {desk.state.now_ms}")
+
+
+def _missing(desk: Desk, position: Position) -> Decimal:
+    total = desk.balances.get(desk.instrument(position.symbol).base, Balance(ZERO)).total
+    return max(position.quantity - total, ZERO)

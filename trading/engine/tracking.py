@@ -1,0 +1,260 @@
+"""The order state machine: what an exchange's report does to an order. Fills decide, not statuses."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from trading.domain.actions import Level
+from trading.domain.events import (
+    CancelRejected,
+    CancelUnknown,
+    OrderAbsent,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderFound,
+    OrderRejected,
+    OrderReport,
+    OrderTriggered,
+    OrderUnknown,
+    QueryFailed,
+)
+from trading.domain.instruments import ZERO
+from trading.domain.orders import Fill, Order, OrderState, Purpose
+from trading.engine.desk import Desk
+from trading.engine.portfolio import book_fill
+
+ABSENCES_NEEDED = 2
+
+_AWAITING = frozenset({OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN})
+
+
+def on_accepted(desk: Desk, event: OrderAccepted) -> str | None:
+    """The order rests or is being filled."""
+    order = desk.state.orders.get(event.client_order_id)
+    if order is None:
+        return _not_ours(desk, event.client_order_id)
+    if order.state in _AWAITING:
+        _put(
+            desk,
+            replace(
+                order,
+                state=_open_state(order),
+                exchange_order_id=event.exchange_order_id,
+                accepted_ms=event.time_ms,
+                query_due_ms=None,
+                absences=0,
+            ),
+        )
+    return order.intent.symbol
+
+
+def on_rejected(desk: Desk, event: OrderRejected) -> str | None:
+    """Proof that the order does not exist, unless it is known to: then it is asked about."""
+    order = desk.state.orders.get(event.client_order_id)
+    if order is None:
+        return _not_ours(desk, event.client_order_id)
+    if order.state in _AWAITING and not order.filled_quantity:
+        _put(desk, replace(order, state=OrderState.REJECTED, code=event.code, message=event.message))
+        level = Level.WARNING if order.intent.purpose is Purpose.ENTRY else Level.CRITICAL
+        desk.notify(
+            level,
+            "ORDER_REJECTED",
+            f"{order.intent.purpose} {order.intent.side} {order.intent.quantity} {order.intent.symbol}: "
+            f"{event.code} {event.message}",
+            order.intent.symbol,
+        )
+        failures = desk.state.safety.order_failures + 1
+        desk.state.put(replace(desk.state.safety, order_failures=failures))
+    elif not order.state.is_final:
+        desk.query(order)
+    return order.intent.symbol
+
+
+def on_unknown(desk: Desk, event: OrderUnknown) -> str | None:
+    """The outcome is lost. Only evidence resolves that; the first question waits for the exchange to settle."""
+    order = desk.state.orders.get(event.client_order_id)
+    if order is None:
+        return _not_ours(desk, event.client_order_id)
+    if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
+        mark_unknown(desk, order, event.message)
+    return order.intent.symbol
+
+
+def mark_unknown(desk: Desk, order: Order, why: str) -> None:
+    """Put an order in doubt and plan the first question about it."""
+    unknown = replace(order, state=OrderState.UNKNOWN, message=why, updated_ms=desk.state.now_ms)
+    desk.touch(order.intent.symbol)
+    desk.query(unknown, delay_ms=desk.config.timing.query_ms)
+    desk.notify(Level.WARNING, "ORDER_UNKNOWN", f"outcome of {order.id} lost: {why}", order.intent.symbol)
+
+
+def on_filled(desk: Desk, event: OrderFilled) -> str | None:
+    """Book the fill, once."""
+    order = desk.state.orders.get(event.fill.client_order_id)
+    if order is None:
+        return _not_ours(desk, event.fill.client_order_id)
+    _book(desk, order, event.fill)
+    return order.intent.symbol
+
+
+def on_triggered(desk: Desk, event: OrderTriggered) -> str | None:
+    """A stop has become a market or limit order."""
+    order = desk.state.orders.get(event.client_order_id)
+    if order is None:
+        return _not_ours(desk, event.client_order_id)
+    if not order.triggered and not order.state.is_final:
+        _put(desk, replace(order, triggered=True))
+    return order.intent.symbol
+
+
+def on_canceled(desk: Desk, event: OrderCanceled) -> str | None:
+    """The order rests no longer. Fills that the exchange counts and we have not seen are fetched."""
+    order = desk.state.orders.get(event.client_order_id)
+    if order is None:
+        return _not_ours(desk, event.client_order_id)
+    state = OrderState.EXPIRED if event.expired else OrderState.CANCELED
+    reported = max(order.reported_filled, event.filled_quantity)
+    if order.state.is_final:
+        if reported > order.reported_filled:
+            _put(desk, replace(order, reported_filled=reported))
+    else:
+        order = replace(order, state=state, reported_filled=reported, query_due_ms=None)
+        _put(desk, order)
+    if order.state.is_final and reported > order.filled_quantity:
+        desk.query(desk.state.orders[order.id])
+    return order.intent.symbol
+
+
+def on_cancel_rejected(desk: Desk, event: CancelRejected) -> str | None:
+    """It could not be cancelled: it may have filled just now, or be unknown yet. It counts as live and is asked about."""
+    return _ask(desk, event.client_order_id)
+
+
+def on_cancel_unknown(desk: Desk, event: CancelUnknown) -> str | None:
+    """The cancel's outcome is lost: the order counts as live and is asked about."""
+    return _ask(desk, event.client_order_id)
+
+
+def on_found(desk: Desk, event: OrderFound) -> str | None:
+    """The answer to a question about one order."""
+    return apply_report(desk, event.report)
+
+
+def on_absent(desk: Desk, event: OrderAbsent) -> str | None:
+    """Not to be found. That ends an UNKNOWN order only if it can no longer appear, and was absent twice."""
+    order = desk.state.orders.get(event.client_order_id)
+    if order is None or order.state.is_final:
+        return None
+    if order.state not in _AWAITING or order.filled_quantity:
+        return order.intent.symbol
+    absences = order.absences + 1 if event.conclusive else 0
+    if absences < ABSENCES_NEEDED:
+        _put(desk, replace(order, absences=absences))
+        return order.intent.symbol
+    tombstone = replace(
+        order, state=OrderState.REJECTED, absences=absences, code="ABSENT", message=event.message, query_due_ms=None
+    )
+    _put(desk, tombstone)
+    desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id} never reached the exchange", order.intent.symbol)
+    return order.intent.symbol
+
+
+def on_query_failed(desk: Desk, event: QueryFailed) -> str | None:
+    """No answer. Nothing follows, except that the question may be asked again in its time."""
+    return None
+
+
+def apply_report(desk: Desk, report: OrderReport) -> str | None:
+    """Bring an order to what the exchange shows: fills first, then its state. Older reports change nothing."""
+    order = desk.state.orders.get(report.client_order_id)
+    if order is None:
+        return _not_ours(desk, report.client_order_id)
+    for fill in sorted(report.fills, key=lambda f: (f.time_ms, f.trade_id)):
+        _book(desk, desk.state.orders[order.id], fill)
+    order = desk.state.orders[order.id]
+    if report.filled_quantity < order.filled_quantity and not report.state.is_final:
+        return order.intent.symbol
+    if order.state.is_final:
+        return _final_reported(desk, order, report)
+    changed = replace(
+        order,
+        exchange_order_id=report.exchange_order_id,
+        reported_filled=max(order.reported_filled, report.filled_quantity),
+        triggered=order.triggered or report.triggered,
+        accepted_ms=order.accepted_ms if order.accepted_ms is not None else desk.state.now_ms,
+        query_due_ms=None,
+        absences=0,
+    )
+    if report.state.is_final:
+        changed = replace(changed, state=report.state)
+    elif order.state in _AWAITING:
+        changed = replace(changed, state=_open_state(order))
+    if changed != order:
+        _put(desk, changed)
+    if changed.reported_filled > changed.filled_quantity:
+        desk.query(changed)
+    return order.intent.symbol
+
+
+def _final_reported(desk: Desk, order: Order, report: OrderReport) -> str:
+    """A finished order in a report. One that rests although we took it for gone is cancelled (a late appearance)."""
+    if report.filled_quantity > order.reported_filled:
+        order = replace(order, reported_filled=report.filled_quantity)
+        _put(desk, order)
+    if order.reported_filled > order.filled_quantity:
+        desk.query(order)
+    absent = order.state is OrderState.REJECTED
+    if absent and not report.state.is_final:
+        desk.notify(Level.CRITICAL, "LATE_ORDER", f"{order.id} appeared after all; cancelling it", order.intent.symbol)
+        desk.cancel_late(order)
+    return order.intent.symbol
+
+
+def _book(desk: Desk, order: Order, fill: Fill) -> None:
+    if fill.trade_id in desk.state.trades.get(order.id, ()):
+        return
+    book_fill(desk, order, fill)
+    filled = order.filled_quantity + fill.quantity
+    state = order.state
+    if not state.is_final:
+        state = OrderState.FILLED if filled >= order.intent.quantity else OrderState.PARTIALLY_FILLED
+        if order.state is OrderState.UNKNOWN and state is OrderState.PARTIALLY_FILLED:
+            desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id} exists: it filled", order.intent.symbol)
+    changed = replace(
+        order,
+        state=state,
+        filled_quantity=filled,
+        filled_notional=order.filled_notional + fill.price * fill.quantity,
+        reported_filled=max(order.reported_filled, filled),
+        accepted_ms=order.accepted_ms if order.accepted_ms is not None else fill.time_ms,
+        query_due_ms=order.query_due_ms if order.reported_filled > filled else None,
+    )
+    _put(desk, changed)
+    if desk.state.safety.order_failures and order.intent.purpose is Purpose.ENTRY:
+        desk.state.put(replace(desk.state.safety, order_failures=0))
+
+
+def _open_state(order: Order) -> OrderState:
+    return OrderState.PARTIALLY_FILLED if order.filled_quantity > ZERO else OrderState.OPEN
+
+
+def _put(desk: Desk, order: Order) -> None:
+    desk.state.put(replace(order, updated_ms=desk.state.now_ms))
+    desk.touch(order.intent.symbol)
+
+
+def _ask(desk: Desk, client_order_id: str) -> str | None:
+    order = desk.state.orders.get(client_order_id)
+    if order is None:
+        return _not_ours(desk, client_order_id)
+    if not order.is_settled:
+        desk.query(order)
+    return order.intent.symbol
+
+
+def _not_ours(desk: Desk, client_order_id: str) -> None:
+    """A report on an order that we do not remember. With our tag it is an alarm; without it none of our business."""
+    if client_order_id.startswith(desk.tag):
+        desk.notify(Level.CRITICAL, "ORDER_NOT_REMEMBERED", f"{client_order_id} bears our tag, but is not known")
+    return None
