@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from trading.domain.candles import Candle
-from trading.domain.orders import Fill, OrderState
+from trading.domain.orders import Fill, OrderState, OrderType, Side
 from trading.domain.positions import Balance
 
 
@@ -84,13 +84,18 @@ class CancelUnknown(_Event, frozen=True, kw_only=True):
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as the exchange shows it, with its trades."""
+    """An order as the exchange shows it, with its trades. Prices are None where the type has none."""
 
     client_order_id: str
     exchange_order_id: str
     symbol: str
     state: OrderState
     filled_quantity: Decimal
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
     fills: tuple[Fill, ...] = ()
     triggered: bool = False
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from trading.domain.actions import Action, CancelOrder, FetchAccount, Level, Notify, QueryOrder, SubmitOrder
 from trading.domain.instruments import ZERO, Instrument
 from trading.domain.orders import Approved, Order, OrderIntent, OrderState, Purpose
-from trading.domain.positions import Balance
+from trading.domain.positions import Balance, Position
 from trading.engine.config import EngineConfig
 from trading.engine.ids import bot_tag
 from trading.engine.state import EngineState
@@ -24,7 +24,9 @@ class Desk:
     """State and outbox of one engine. What is not in `state` is lost with the process, and may be.
 
     activity: counts what happened to a symbol's orders; a balance is only trusted where it was asked for after the last
-    of it. fetches: the activity counts as of each unanswered `FetchAccount`, by token, and when it was asked.
+    of it. fetches: the activity counts as of each unanswered `FetchAccount`, by token, and when it was asked. steady:
+    positions that had all they need when last looked at, and wait for nothing: until they or their orders change, there
+    is nothing to plan.
     """
 
     def __init__(self, config: EngineConfig, state: EngineState) -> None:
@@ -39,6 +41,7 @@ class Desk:
         self.fetches: dict[int, tuple[int, dict[str, int]]] = {}
         self.balances: dict[str, Balance] = {}
         self.balances_activity: dict[str, int] = {}
+        self.steady: dict[str, Position] = {}
         self.shortfalls: dict[str, tuple[Decimal, int]] = {}
         self.reconciled_ms = 0
         self.next_token = 1
@@ -56,6 +59,7 @@ class Desk:
     def touch(self, symbol: str) -> None:
         """Note that something happened to the symbol's orders: balances asked for before are out of date."""
         self.activity[symbol] = self.activity.get(symbol, 0) + 1
+        self.steady.pop(symbol, None)
 
     def submit(self, intent: OrderIntent) -> Refusal | None:
         """Have the order approved, record it and ask for it to be sent; or the refusal."""

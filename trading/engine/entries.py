@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trading.decision.sizing import Sizing, SizingRefusal, size_position
+from trading.decision.sizing import Sizing, SizingRefused, size_entry
 from trading.domain.candles import Candle
 from trading.domain.decisions import Decision, Signal, Verdict
 from trading.domain.instruments import ZERO
@@ -43,10 +43,14 @@ def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
     if blocked:
         _record(desk, candle, signal, veto=blocked)
         return
-    sizing = _size(desk, candle, signal)
-    if isinstance(sizing, SizingRefusal):
-        _record(desk, candle, signal, veto=sizing.code, detail=sizing.message)
-        return
+    sizing = None
+    quantity = desk.config.fixed_quantity
+    if quantity is None:
+        sizing = _size(desk, candle, signal)
+        if isinstance(sizing, SizingRefused):
+            _record(desk, candle, signal, veto=sizing.code, detail=sizing.text)
+            return
+        quantity = sizing.quantity
     state = desk.state
     position_id = decision_id(desk.config.bot_id, candle.symbol, candle.close_time_ms)
     position = Position(
@@ -55,9 +59,9 @@ def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
         side=PositionSide.LONG,
         opened_ms=state.now_ms,
         decision_price=candle.close,
-        stop_distance=sizing.stop_distance,
-        target_distance=sizing.target_distance,
-        trail_distance=sizing.trail_distance,
+        stop_distance=sizing.stop_distance if sizing else None,
+        target_distance=sizing.target_distance if sizing else None,
+        trail_distance=sizing.trail_distance if sizing else None,
     )
     refusal = desk.submit(
         OrderIntent(
@@ -66,7 +70,7 @@ def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
             symbol=candle.symbol,
             side=Side.BUY,
             type=OrderType.MARKET,
-            quantity=sizing.quantity,
+            quantity=quantity,
             purpose=Purpose.ENTRY,
             created_ms=state.now_ms,
             reason=f"score {signal.score:.3f}, confidence {signal.confidence:.2f}, {signal.regime}",
@@ -76,23 +80,21 @@ def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
         _record(desk, candle, signal, veto=refusal.code, detail=refusal.message)
         return
     state.put(position)
-    _record(desk, candle, signal, quantity=sizing.quantity)
+    _record(desk, candle, signal, quantity=quantity)
 
 
-def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefusal:
+def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused:
     config = desk.config
-    if config.fixed_quantity is not None:
-        return Sizing(quantity=config.fixed_quantity, stop_distance=None, target_distance=None, trail_distance=None)
     account = desk.state.account
     cash = account.cash - desk.reserved_cash() if account is not None else ZERO
-    return size_position(
+    return size_entry(
         equity=min(equity(desk.state), config.capital),
-        cash=cash,
+        free_cash=cash,
         price=candle.close,
         atr=signal.atr,
         instrument=desk.instrument(candle.symbol),
-        taker_fee=config.taker_fee,
-        max_notional=config.limits.max_position_notional,
+        taker_fee_rate=config.taker_fee,
+        max_position_notional=config.limits.max_position_notional,
         params=config.params,
     )
 

@@ -27,6 +27,8 @@ _ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 def plan(desk: Desk, symbol: str) -> None:
     """Ask for whatever brings the symbol's orders to what its position needs."""
     position = desk.state.positions.get(symbol)
+    if position is not None and desk.steady.get(symbol) is position:
+        return
     live = desk.state.live_orders(symbol)
     entries = [o for o in live if o.intent.purpose is Purpose.ENTRY]
     stops = [o for o in live if o.intent.purpose is Purpose.STOP]
@@ -48,6 +50,7 @@ def plan(desk: Desk, symbol: str) -> None:
                 desk.cancel(order)
         _protect(desk, position, stops, exits)
     _watch_protection(desk, symbol)
+    _note_steady(desk, symbol)
 
 
 def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
@@ -253,3 +256,21 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
         since = desk.state.now_ms
     if since != position.unprotected_since_ms:
         desk.state.put(replace(position, unprotected_since_ms=since))
+
+
+def _note_steady(desk: Desk, symbol: str) -> None:
+    """A position with one acknowledged stop for all of it, no exit decided and no other order, waits for nothing."""
+    position = desk.state.positions.get(symbol)
+    live = desk.state.live_orders(symbol)
+    if position is None or len(live) != 1 or position.exit_reason or position.unprotected_since_ms is not None:
+        return
+    stop = live[0]
+    if (
+        stop.intent.purpose is Purpose.STOP
+        and stop.state is OrderState.OPEN
+        and stop.cancel_requested_ms is None
+        and stop.intent.stop_price == position.stop_price
+        and not stop.triggered
+        and stop.reported_filled == stop.filled_quantity
+    ):
+        desk.steady[symbol] = position

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -60,9 +62,11 @@ class EngineState:
         self.trades: dict[str, set[str]] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._changes: list[Record] = []
+        self._undo: list[Callable[[], None]] = []
 
     def put(self, record: Record) -> None:
         """Replace the record of the same key, and note the change."""
+        self._undo.append(self._undo_of(record))
         self._set(record)
         self._changes.append(record)
 
@@ -70,11 +74,31 @@ class EngineState:
         """Take records from a journal, without noting them as changes."""
         for record in records:
             self._set(record)
+        self._forget_old_orders()
+        times = [s.last_close_ms for s in self.symbols.values()]
+        times.extend(order.updated_ms for order in self.orders.values())
+        self.now_ms = max(times, default=0)
 
     def take_changes(self) -> list[Record]:
-        """The changes since the last call, in order; a record that changed twice is in it twice."""
+        """The changes since the last call, in order; a record that changed twice is in it twice.
+
+        They can no longer be rolled back: this is called once they are committed, or where nothing is.
+        """
         changes, self._changes = self._changes, []
+        self._undo.clear()
+        self._forget_old_orders()
         return changes
+
+    @property
+    def changes(self) -> list[Record]:
+        """The changes since the last `take_changes`, in order. Not a copy."""
+        return self._changes
+
+    def rollback(self) -> None:
+        """Take back every change since the last `take_changes`: what was not committed was not done."""
+        while self._undo:
+            self._undo.pop()()
+        self._changes = []
 
     def live_orders(self, symbol: str) -> list[Order]:
         """Orders of the symbol that are not settled: they may rest, or have fills still to be booked."""
@@ -125,7 +149,58 @@ class EngineState:
             return
         live.pop(order.id, None)
         self._finished[order.id] = None
+
+    def _forget_old_orders(self) -> None:
         while len(self._finished) > FINISHED_ORDERS_KEPT:
             oldest, _ = self._finished.popitem(last=False)
             self.orders.pop(oldest, None)
             self.trades.pop(oldest, None)
+
+    def _undo_of(self, record: Record) -> Callable[[], None]:
+        """What puts things back as they are now, before `record` is set."""
+        match record:
+            case Order():
+                return partial(self._undo_order, record.id, record.intent.symbol, self.orders.get(record.id))
+            case Position():
+                return partial(_put_back, self.positions, record.symbol, self.positions.get(record.symbol))
+            case SymbolState():
+                return partial(_put_back, self.symbols, record.symbol, self.symbols.get(record.symbol))
+            case Account():
+                return partial(setattr, self, "account", self.account)
+            case SafetyState():
+                return partial(setattr, self, "safety", self.safety)
+            case Fill():
+                return partial(self._undo_fill, record)
+            case Correction() | Decision():
+                return _nothing
+
+    def _undo_order(self, order_id: str, symbol: str, before: Order | None) -> None:
+        _put_back(self.orders, order_id, before)
+        live = self.live.setdefault(symbol, {})
+        if before is None or before.is_settled:
+            live.pop(order_id, None)
+        else:
+            live[order_id] = before
+        if before is None or not before.is_settled:
+            self._finished.pop(order_id, None)
+
+    def _undo_fill(self, fill: Fill) -> None:
+        seen = self.trades[fill.client_order_id]
+        seen.discard(fill.trade_id)
+        if not seen:
+            del self.trades[fill.client_order_id]
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _put_back(mapping: dict[K, V], key: K, before: V | None) -> None:
+    if before is None:
+        mapping.pop(key, None)
+    else:
+        mapping[key] = before
+
+
+def _nothing() -> None:
+    """A record that the engine does not keep needs no undoing."""

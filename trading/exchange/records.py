@@ -108,6 +108,11 @@ def report_of(order: SimOrder, fills: list[Fill]) -> OrderReport:
         symbol=order.intent.symbol,
         state=order.state,
         filled_quantity=order.filled,
+        side=order.intent.side,
+        type=order.intent.type,
+        quantity=order.intent.quantity,
+        price=order.intent.price,
+        stop_price=order.intent.stop_price,
         fills=tuple(fills),
         triggered=order.triggered,
     )

@@ -1,0 +1,188 @@
+"""What a run of the engine came to: its trades, its sums, and what buying and holding would have made of the money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from trading.backtest.runner import EquityPoint
+from trading.domain.decisions import Decision, Verdict
+from trading.domain.instruments import ZERO
+from trading.domain.orders import Fill, Order, Purpose
+from trading.domain.positions import Account, Position
+from trading.engine.state import Record
+from trading.market.candle_table import CandleTable
+
+HUNDRED = Decimal(100)
+_MONEY = Decimal("0.0001")
+_PERCENT = Decimal("0.01")
+
+
+class Collector:
+    """Keeps what the engine changed: every order's last version, every fill, every finished position."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, Order] = {}
+        self.fills: list[Fill] = []
+        self.trades: list[Position] = []
+        self.entries: list[Decision] = []
+        self.account: Account | None = None
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Note these changes."""
+        for record in records:
+            match record:
+                case Order():
+                    self.orders[record.id] = record
+                case Fill():
+                    self.fills.append(record)
+                case Position():
+                    if record.is_closed and record.bought:
+                        self.trades.append(record)
+                case Decision():
+                    if record.verdict is Verdict.ENTER_LONG:
+                        self.entries.append(record)
+                case Account():
+                    self.account = record
+                case _:
+                    pass
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished position. Times UTC ms, prices quote per base, money in quote."""
+
+    symbol: str
+    opened_ms: int
+    closed_ms: int
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    gross_profit: Decimal
+    fees: Decimal
+    net_profit: Decimal
+    reason: str
+    position_id: str
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of a run. Money in quote; percentages of the starting capital, drawdown of the peak before it.
+
+    profit_factor: sum of the winning trades over the sum of the losing ones, None without a losing trade.
+    buy_and_hold_pct: equal parts of the capital in every symbol, bought at the first open and valued at the last close,
+    with the taker's fee on both. vetoes: entries that were wanted and not made, by code.
+    """
+
+    start_ms: int
+    end_ms: int
+    symbols: list[str]
+    candles: int
+    start_capital: Decimal
+    final_equity: Decimal
+    return_pct: Decimal
+    buy_and_hold_pct: Decimal
+    max_drawdown_pct: Decimal
+    trades: int
+    wins: int
+    losses: int
+    win_rate_pct: Decimal
+    profit_factor: Decimal | None
+    fees: Decimal
+    open_positions: int
+    vetoes: dict[str, int]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's summary, the costs it was charged, and its trades in the order in which they ended."""
+
+    summary: Summary
+    costs: dict[str, str]
+    trades: list[Trade]
+
+
+def trade_of(position: Position) -> Trade:
+    """The trade that a closed position was, prices rounded for reading to eight digits after the point."""
+    eight = Decimal("1E-8")
+    return Trade(
+        symbol=position.symbol,
+        opened_ms=position.opened_ms,
+        closed_ms=position.closed_ms or 0,
+        quantity=position.bought,
+        entry_price=position.average_entry.quantize(eight).normalize(),
+        exit_price=position.average_exit.quantize(eight).normalize(),
+        gross_profit=position.gross_profit(ZERO),
+        fees=position.fees,
+        net_profit=position.net_profit(ZERO),
+        reason=position.exit_reason,
+        position_id=position.id,
+    )
+
+
+def max_drawdown_pct(equity: Sequence[EquityPoint], start: Decimal) -> Decimal:
+    """The deepest fall from a peak, in percent of that peak; the peak begins at the starting capital."""
+    peak, deepest = start, ZERO
+    for point in equity:
+        if point.equity > peak:
+            peak = point.equity
+        elif (peak - point.equity) * HUNDRED > deepest * peak:
+            deepest = (peak - point.equity) * HUNDRED / peak
+    return deepest.quantize(_PERCENT)
+
+
+def buy_and_hold_pct(tables: Sequence[CandleTable], taker_fee: Decimal) -> Decimal:
+    """Percent made by equal parts in every symbol from its first open to its last close, a fee paid on each side."""
+    kept = (1 - taker_fee) / (1 + taker_fee)
+    growth = ZERO
+    for table in tables:
+        first, last = table.candle(0), table.candle(len(table) - 1)
+        growth += last.close / first.open * kept
+    return ((growth / len(tables) - 1) * HUNDRED).quantize(_PERCENT)
+
+
+def summarise(
+    collected: Collector,
+    tables: Sequence[CandleTable],
+    equity: Sequence[EquityPoint],
+    taker_fee: Decimal,
+    costs: dict[str, str],
+    open_positions: int,
+) -> Report:
+    """The report of a finished run. `equity` ends with the final value."""
+    account = collected.account
+    start = account.start_capital if account is not None else ZERO
+    final = equity[-1].equity
+    results = [t.net_profit(ZERO) for t in collected.trades]
+    gains = sum((r for r in results if r > 0), ZERO)
+    lost = -sum((r for r in results if r < 0), ZERO)
+    wins = sum(1 for r in results if r > 0)
+    vetoes: dict[str, int] = {}
+    for decision in collected.entries:
+        if decision.veto:
+            vetoes[decision.veto] = vetoes.get(decision.veto, 0) + 1
+    summary = Summary(
+        start_ms=min(int(t.open_time_ms[0]) for t in tables),
+        end_ms=max(int(t.close_time_ms[-1]) for t in tables),
+        symbols=[t.symbol for t in tables],
+        candles=sum(len(t) for t in tables),
+        start_capital=start,
+        final_equity=final,
+        return_pct=((final / start - 1) * HUNDRED).quantize(_PERCENT) if start else ZERO,
+        buy_and_hold_pct=buy_and_hold_pct(tables, taker_fee),
+        max_drawdown_pct=max_drawdown_pct(equity, start),
+        trades=len(results),
+        wins=wins,
+        losses=sum(1 for r in results if r < 0),
+        win_rate_pct=(Decimal(wins) * HUNDRED / len(results)).quantize(_PERCENT) if results else ZERO,
+        profit_factor=(gains / lost).quantize(_PERCENT) if lost else None,
+        fees=sum((t.fees for t in collected.trades), ZERO),
+        open_positions=open_positions,
+        vetoes=dict(sorted(vetoes.items())),
+    )
+    return Report(summary=summary, costs=costs, trades=[trade_of(p) for p in collected.trades])
+
+
+def entry_orders(collected: Collector) -> list[Order]:
+    """The entry orders of a run, by time and id."""
+    found = [o for o in collected.orders.values() if o.intent.purpose is Purpose.ENTRY]
+    return sorted(found, key=lambda o: (o.intent.created_ms, o.id))

@@ -1,0 +1,191 @@
+"""Drives the engine over recorded candles against the simulated exchange, as fast as the machine allows.
+
+The order of work is the live driver's: what the exchange does at the open, what it does within the candle, then the
+closed candles of all symbols. A candle on which nothing is held, open or signalled is not handed over at all;
+`tests/property/test_backtest_skipping.py` shows that handing it over would change nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+
+from trading.decision.bars import BoolArray
+from trading.decision.source import SignalSource
+from trading.domain.actions import Action, CancelOrder, Exit, FetchAccount, Notify, QueryOrder, SubmitOrder
+from trading.domain.candles import Candle
+from trading.domain.errors import InvariantViolated
+from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event, Started
+from trading.engine.config import EngineConfig
+from trading.engine.engine import Engine
+from trading.engine.state import Record
+from trading.exchange.simulated import SimulatedExchange
+from trading.market.batches import MergedOrder, merge
+from trading.market.candle_table import CandleTable
+
+ROUNDS_MAX = 1_000
+
+
+class EquityPoint(NamedTuple):
+    """The bot's worth (quote) at the close of a candle (UTC ms)."""
+
+    time_ms: int
+    equity: Decimal
+
+
+def carry_out(exchange: SimulatedExchange, action: Action, now_ms: int) -> list[Event]:
+    """Do what the engine asks of the exchange; the exchange's answers."""
+    match action:
+        case SubmitOrder(order=approved):
+            return exchange.submit(approved.value, now_ms)
+        case CancelOrder(client_order_id=order_id, symbol=symbol):
+            return exchange.cancel(order_id, symbol, now_ms)
+        case QueryOrder(client_order_id=order_id, symbol=symbol):
+            return exchange.query(order_id, symbol, now_ms)
+        case FetchAccount(token=token):
+            return exchange.account(token, now_ms)
+        case Notify() | Exit():
+            return []
+
+
+class BacktestRunner:
+    """One run over one set of candles.
+
+    Args:
+        tables: candles of each symbol, one timeframe.
+        config: the engine's; `config.instruments` has every symbol of `tables`.
+        exchange: fresh, with the same instruments.
+        signals: the signals of every candle.
+        entry_rows: by symbol, which rows of its table have a signal that an idle engine acts on; the other candles are
+            left out while nothing is held or open. None hands every candle over.
+        on_records: is given every changed record, in order.
+        progress: is called with (batches done, batches in all), now and then.
+    """
+
+    def __init__(
+        self,
+        tables: Sequence[CandleTable],
+        config: EngineConfig,
+        exchange: SimulatedExchange,
+        signals: SignalSource,
+        *,
+        entry_rows: Mapping[str, BoolArray] | None = None,
+        on_records: Callable[[list[Record]], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.order: MergedOrder = merge(tables)
+        self.exchange = exchange
+        self.engine = Engine(config, signals)
+        self.equity: list[EquityPoint] = []
+        self.candles_handled = 0
+        self._on_records = on_records
+        self._progress = progress
+        self._wanted = self._wanted_candles(entry_rows) if entry_rows is not None else None
+
+    def run(self, *, close_at_end: bool = True) -> None:
+        """Handle every candle; with `close_at_end` sell what is still held, at the last price."""
+        self._pump([Started(time_ms=int(self.order.close_time_ms[0]), bot_id=self.engine.config.bot_id)])
+        total = len(self.order)
+        wanted = self._wanted_batches()
+        index = 0
+        while index < total:
+            if wanted is not None and self._is_idle():
+                place = bisect_left(wanted, index)
+                if place == len(wanted):
+                    break
+                index = wanted[place]
+            self._step(index)
+            index += 1
+            if self._progress is not None and index % 1024 == 0:
+                self._progress(index, total)
+        last_ms = int(self.order.close_time_ms[-1])
+        if close_at_end:
+            self._close_all(last_ms)
+        self.equity.append(EquityPoint(last_ms, self.engine.equity()))
+        if self._progress is not None:
+            self._progress(total, total)
+
+    def _wanted_candles(self, entry_rows: Mapping[str, BoolArray]) -> BoolArray:
+        """Which candles, in merged order, an idle engine acts on."""
+        wanted = np.zeros(len(self.order.row), dtype=np.bool_)
+        for index, table in enumerate(self.order.tables):
+            mask = self.order.table_index == index
+            wanted[mask] = entry_rows[table.symbol][self.order.row[mask]]
+        return wanted
+
+    def _wanted_batches(self) -> list[int] | None:
+        """The batches that hold a wanted candle, ascending."""
+        if self._wanted is None:
+            return None
+        places = np.searchsorted(self.order.batch_start, np.flatnonzero(self._wanted), side="right") - 1
+        found: list[int] = np.unique(places).tolist()
+        return found
+
+    def _is_idle(self) -> bool:
+        state = self.engine.state
+        return not state.positions and not any(state.live.values())
+
+    def _step(self, index: int) -> None:
+        """One batch: the exchange's open, its range, then the closed candles."""
+        exchange = self.exchange
+        held_before = bool(self.engine.state.positions)
+        candles = self._candles(index)
+        events: list[Event] = []
+        for candle in candles:
+            events.extend(exchange.open_phase(candle))
+        if events:
+            self._pump(events)
+            events = []
+        for candle in candles:
+            events.extend(exchange.range_phase(candle))
+        if events:
+            self._pump(events)
+        close_ms = int(self.order.close_time_ms[self.order.batch_start[index]])
+        closed: list[Event] = [ClockTick(time_ms=close_ms)]
+        closed.extend(CandleClosed(time_ms=close_ms, candle=candle) for candle in candles)
+        self._pump(closed)
+        self.candles_handled += len(candles)
+        if held_before or self.engine.state.positions:
+            self.equity.append(EquityPoint(close_ms, self.engine.equity()))
+
+    def _candles(self, index: int) -> list[Candle]:
+        """The candles of a batch that must be handled; the market's price moves with the others all the same."""
+        order = self.order
+        found: list[Candle] = []
+        for place in range(order.batch_start.item(index), order.batch_start.item(index + 1)):
+            table = order.tables[order.table_index.item(place)]
+            if self._wanted is not None and not self._wanted[place] and self.engine.is_idle(table.symbol):
+                continue
+            found.append(table.candle(order.row.item(place)))
+        return found
+
+    def _pump(self, events: list[Event]) -> None:
+        """Handle events, carry out what follows, handle the answers, until nothing follows any more."""
+        engine, exchange = self.engine, self.exchange
+        for _ in range(ROUNDS_MAX):
+            actions: list[Action] = []
+            for event in events:
+                actions.extend(engine.handle(event))
+            changes = engine.state.take_changes()
+            if changes and self._on_records is not None:
+                self._on_records(changes)
+            if not actions:
+                return
+            now_ms = engine.state.now_ms
+            events = [answer for action in actions for answer in carry_out(exchange, action, now_ms)]
+            if not events:
+                return
+        raise InvariantViolated(f"no rest after {ROUNDS_MAX} rounds of events at {engine.state.now_ms}")
+
+    def _close_all(self, now_ms: int) -> None:
+        command = Command(
+            time_ms=now_ms, id="end", kind=CommandKind.CLOSE_ALL, by="backtest", reason="end of data"
+        )
+        self._pump([command])
+        events = self.exchange.fill_waiting(self.engine.state.now_ms)
+        if events:
+            self._pump(events)
