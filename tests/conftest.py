@@ -1,0 +1,99 @@
+"""What all tests share: how many cases a property test tries, where the recorded candles are, and what was left out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+RECORDED_CANDLES = "TRADEBOT_RECORDED_CANDLES"
+
+# The same cases in every run, so that a failure is a failure of the change and not of the day.
+settings.register_profile("fixed", derandomize=True, max_examples=50, deadline=None, print_blob=True)
+settings.register_profile(
+    "soak",
+    max_examples=2_000,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("fixed")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fail-on-left-out",
+        action="store_true",
+        help="end with 1 if any test was skipped (for CI, where everything that a test needs must be there)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of a soak run before Hypothesis and the worker processes read it."""
+    if config.getoption("--hypothesis-profile") == "soak" and config.getoption("--hypothesis-seed") is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    candles = os.environ.get(RECORDED_CANDLES)
+    lines = [f"recorded candles: {candles if candles else f'none ({RECORDED_CANDLES} is not set)'}"]
+    if config.getoption("--hypothesis-profile") == "soak":
+        lines.append(f"soak: again with the same cases: make soak SEED={config.getoption('--hypothesis-seed')}")
+    return lines
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not os.environ.get(RECORDED_CANDLES):
+        left_out = pytest.mark.skip(reason=f"the recorded candles are not here: {RECORDED_CANDLES} is not set")
+        for item in items:
+            if item.get_closest_marker("recorded"):
+                item.add_marker(left_out)
+
+
+@pytest.fixture(scope="session")
+def recorded_candles() -> Path:
+    """The folder of recorded candles. A test that asks for it is also marked `recorded`."""
+    folder = os.environ.get(RECORDED_CANDLES)
+    if not folder:
+        pytest.skip(f"the recorded candles are not here: {RECORDED_CANDLES} is not set")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail(f"{RECORDED_CANDLES}: {folder!r} is not a folder")
+    return path
+
+
+def _left_out(config: pytest.Config) -> Counter[str]:
+    """How many tests were skipped, by reason."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reasons: Counter[str] = Counter()
+    for report in reporter.stats.get("skipped", []) if reporter else []:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[reason.removeprefix("Skipped: ")] += 1
+    return reasons
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if (
+        session.config.getoption("--fail-on-left-out")
+        and exitstatus == pytest.ExitCode.OK
+        and _left_out(session.config)
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    reasons = _left_out(config)
+    if not reasons:
+        return
+    terminalreporter.section("left out")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{count} test{'s' if count > 1 else ''}: {reason}")
+    if config.getoption("--fail-on-left-out"):
+        terminalreporter.line("Nothing may be left out in this run (--fail-on-left-out), so it has failed.", red=True)
