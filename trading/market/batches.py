@@ -18,9 +18,9 @@ from trading.market.timeframes import timeframe_of
 class MergedOrder:
     """The candles of several tables by (close time, symbol), as indices.
 
-    tables: sorted by symbol. close_time_ms (int64, UTC ms), table_index (int32, into `tables`) and row (int32, into that
-    table) have one entry a candle. batch_start (int64) has one entry a batch, the first of its candles, and the total
-    as its last: batch k is `batch_start[k]` up to and without `batch_start[k + 1]`.
+    tables: sorted by symbol. close_time_ms (int64, UTC ms), table_index (int32, into `tables`) and row (int32, into
+    that table) have one entry a candle. batch_start (int64) has one entry a batch, the first of its candles, and the
+    total as its last: batch k is `batch_start[k]` up to and without `batch_start[k + 1]`.
     """
 
     tables: tuple[CandleTable, ...]
@@ -65,7 +65,7 @@ def one_interval(tables: Sequence[CandleTable]) -> int:
 
 
 def merge(tables: Sequence[CandleTable]) -> MergedOrder:
-    """The order in which live, replay and backtest handle the tables' candles. Symbols may start and end when they like.
+    """The order in which live, replay and backtest handle the tables' candles; each symbol may start and end anywhere.
 
     Raises:
         InvalidInput: as `one_interval`.

@@ -30,10 +30,7 @@ def read(content: bytes, name: str) -> tuple[dict[str, Floats], Callable[[int], 
         InvalidInput: a line with too few or too many columns, or a cell that is no number; names `name`, line, column.
     """
     _, _, body = content.partition(b"\n")
-    if not body.strip():
-        values = np.empty((0, len(COLUMNS)))
-    else:
-        values = _parse(body, name)
+    values = _parse(body, name) if body.strip() else np.empty((0, len(COLUMNS)))
     return {column: values[:, index] for index, column in enumerate(COLUMNS)}, lambda row: _line_of_row(body, row)
 
 

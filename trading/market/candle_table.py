@@ -63,8 +63,10 @@ class CandleTable:
         return closes
 
     def candle(self, row: int) -> Candle:
-        """Row `row` with exact decimals: the shortest text of each float, which is the literal of the file (up to 15
-        significant digits; binary floats hold no more)."""
+        """Row `row` with exact decimals.
+
+        They are the shortest text of each float: the literal of the file, up to the 15 digits that a float holds.
+        """
         return Candle(
             self.symbol,
             self.open_time_ms.item(row),
@@ -107,6 +109,9 @@ def checked_table(
     """A table of `columns` (those of `COLUMNS`, equally long), refused where it cannot be true.
 
     Args:
+        symbol: unified.
+        interval_ms: length of a candle.
+        columns: one array each; open_time_ms in UTC ms, whole numbers of any dtype.
         place: names a row in the error.
         now_ms: candles must have closed by then (UTC ms); None where any time will do.
 

@@ -1,4 +1,4 @@
-"""The demo market: made-up candles for any symbol, so that a newcomer sees the bot at work without an account or a file."""
+"""The demo market: made-up candles for any symbol, to see the bot at work without an account or a file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from trading.domain.candles import Candle
 from trading.domain.errors import InvalidInput
 from trading.domain.instruments import Instrument
 from trading.market.candle_table import LATEST_MS, CandleTable, Floats, Integers, checked_table
+from trading.market.demo_facts import SEED_MAX
 from trading.market.demo_path import BLOCK, Block, block, growth, symbol_key
 from trading.market.symbols import unified_symbol
 from trading.market.timeframes import timeframe_of
-
-DEMO_LABEL = "DEMO MARKET - made-up prices, not real"
-"""Shown wherever the demo market's prices are: log, command line, page."""
-
-DEMO_START_MS = 1_735_689_600_000
-"""2025-01-01 UTC, where the demo's clock begins when nothing has been traded yet."""
-
-SEED_MAX = 2**63 - 1
 
 # Price (quote per base), decimals of the tick and of the lot step: near those of the coins' Binance spot markets.
 _KNOWN = {
@@ -55,7 +48,8 @@ class DemoMarket:
     """
 
     def __init__(self, seed: int, interval_ms: int) -> None:
-        """
+        """Markets are values: the same seed and interval give the same candles.
+
         Raises:
             InvalidInput: seed not in 0 … `SEED_MAX`, or an interval that no timeframe has.
         """

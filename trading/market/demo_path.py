@@ -4,8 +4,8 @@ Levels are integers in 1e-9 of a logarithm, randomness is PCG64's raw stream (st
 become prices by multiplications alone, so that no platform's `exp` or sampling method can change a candle.
 
 A block is 1024 candles. Its first level is the sum of value noise over ten scales of blocks (linear interpolation
-between random lattice points, as in Perlin's 1985 noise), which needs at most twenty draws for any block; inside, a walk
-through market regimes is bridged to the first level of the next block.
+between random lattice points, as in Perlin's noise of 1985), which needs at most twenty draws for any block; inside, a
+walk through market regimes is bridged to the first level of the next block.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ _HALF = 1 << 30
 
 @dataclass(frozen=True)
 class _Regime:
-    """How prices move per candle, as logarithms: drift, noise (standard deviation), and a swing (amplitude of a triangle
-    wave). `volume` scales the traded volume; `bends` says whether it takes part in bridging to the next block."""
+    """How prices move per candle, as logarithms.
+
+    drift; noise: standard deviation; swing: amplitude of a triangle wave. `volume` scales the traded volume; `bends`
+    says whether it takes part in bridging to the next block.
+    """
 
     drift: float
     noise: float
@@ -50,7 +53,7 @@ _SEGMENT_MIN = 100
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """1024 candles as int64: levels (1e-9 of a logarithm) of open, high, low, close; volume in thousandths of typical."""
+    """1024 candles as int64: levels (1e-9 of a logarithm) of prices, and volume in thousandths of the typical."""
 
     open: Integers
     high: Integers

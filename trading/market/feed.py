@@ -11,7 +11,8 @@ from trading.domain.candles import Candle
 from trading.domain.errors import InvalidInput
 from trading.market.batches import merge
 from trading.market.candle_table import CandleTable
-from trading.market.demo import DEMO_LABEL, DEMO_START_MS, DemoMarket
+from trading.market.demo import DemoMarket
+from trading.market.demo_facts import DEMO_LABEL, DEMO_START_MS
 from trading.market.timeframes import interval_of
 
 HISTORY_MAX = 100_000
@@ -27,17 +28,10 @@ class Feed(Protocol):
         is_real: whether a market made these prices (recorded ones included); False for the demo's.
     """
 
-    @property
-    def symbols(self) -> tuple[str, ...]: ...
-
-    @property
-    def interval_ms(self) -> int: ...
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def is_real(self) -> bool: ...
+    symbols: tuple[str, ...]
+    interval_ms: int
+    label: str
+    is_real: bool
 
     def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
         """Batches of one close time, sorted by symbol, in order of time, each as soon as its time has come.
@@ -51,7 +45,7 @@ class Feed(Protocol):
         ...
 
     def history(self, symbol: str, before_close_ms: int, count: int) -> list[Candle]:
-        """Up to `count` candles of `symbol` that close before `before_close_ms` (UTC ms), the latest ones, oldest first.
+        """The latest `count` candles (or fewer) of `symbol` that close before `before_close_ms` (UTC ms), oldest first.
 
         Raises:
             InvalidInput: not one of `symbols`, or a count not in 0 … `HISTORY_MAX`.
@@ -75,17 +69,19 @@ class LoopClock:
     """The real clock."""
 
     def monotonic(self) -> float:
+        """Seconds of the machine's monotonic clock."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        """Wait without holding up other tasks."""
         await asyncio.sleep(seconds)
 
 
 class Pacer:
     """Keeps the distance between batches: `seconds` apart, or 0 for as fast as the consumer takes them.
 
-    A consumer that falls behind is not made to catch up in a burst: the next batch comes at once, and the distance counts
-    from there. Other tasks get their turn between any two batches.
+    A consumer that falls behind is not made to catch up in a burst: the next batch comes at once, and the distance
+    counts from there. Other tasks get their turn between any two batches.
     """
 
     def __init__(self, seconds: float, clock: Clock) -> None:
@@ -125,6 +121,7 @@ class ReplayFeed:
         self._clock = clock or LoopClock()
 
     async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
+        """As `Feed.batches`; ends with the recording."""
         first = 0 if after_close_ms is None else self._order.batch_after(after_close_ms)
         pacer = Pacer(self._seconds, self._clock)
         for index in range(first, len(self._order)):
@@ -132,6 +129,7 @@ class ReplayFeed:
             yield self._order.batch(index)
 
     def history(self, symbol: str, before_close_ms: int, count: int) -> list[Candle]:
+        """As `Feed.history`."""
         _check_history(self.symbols, symbol, count)
         table = self._tables[symbol]
         stop = table.rows_before(before_close_ms)
@@ -167,6 +165,7 @@ class DemoFeed:
         self._clock = clock or LoopClock()
 
     async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
+        """As `Feed.batches`; ends only with the calendar."""
         after = DEMO_START_MS if after_close_ms is None else after_close_ms
         pacer = Pacer(self._seconds, self._clock)
         # Candle N closes at (N + 1) x interval: the first that closes after a time has N = time // interval.
@@ -175,6 +174,7 @@ class DemoFeed:
             yield tuple(self.market.candle(symbol, number) for symbol in self.symbols)
 
     def history(self, symbol: str, before_close_ms: int, count: int) -> list[Candle]:
+        """As `Feed.history`."""
         _check_history(self.symbols, symbol, count)
         # The last that closes before a time has (N + 1) x interval <= time - 1.
         stop = min(max(0, (before_close_ms - 1) // self.interval_ms), self.market.end)

@@ -260,9 +260,9 @@ class TestFolder:
     def test_a_single_file_must_hold_what_is_asked(self, tmp_path: Path) -> None:
         path = written(tmp_path, csv_text(*good_rows(3)))
         assert [t.symbol for t in load_candles(path, symbols=["BTC/USDT"], interval_ms=MINUTE)] == ["BTC/USDT"]
-        with pytest.raises(InvalidInput, match="all that BTCUSDT-1m.csv holds"):
+        with pytest.raises(InvalidInput, match=r"all that BTCUSDT-1m\.csv holds"):
             load_candles(path, symbols=["BTC/USDT", "ETH/USDT"])
-        with pytest.raises(InvalidInput, match="which BTCUSDT-1m.csv holds"):
+        with pytest.raises(InvalidInput, match=r"which BTCUSDT-1m\.csv holds"):
             load_candles(path, interval_ms=300_000)
 
     def test_a_single_file_without_a_market_takes_the_one_asked_for(self, tmp_path: Path) -> None:
@@ -275,6 +275,7 @@ class TestFolder:
 RECORDED = os.environ.get("TRADEBOT_RECORDED_CANDLES", "")
 
 
+@pytest.mark.recorded
 @pytest.mark.skipif(not RECORDED, reason="TRADEBOT_RECORDED_CANDLES names no folder of recorded candles")
 def test_recorded_candles_are_true_and_exact() -> None:
     files = sorted(Path(RECORDED).glob("*.csv.gz"))

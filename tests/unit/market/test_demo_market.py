@@ -17,7 +17,8 @@ from tests.unit.market.candle_helpers import MINUTE
 from trading.domain.candles import check_candle
 from trading.domain.errors import InvalidInput
 from trading.market import demo_path
-from trading.market.demo import DEMO_LABEL, DEMO_START_MS, SEED_MAX, DemoMarket, demo_instrument
+from trading.market.demo import DemoMarket, demo_instrument
+from trading.market.demo_facts import DEMO_LABEL, DEMO_START_MS, SEED_MAX
 
 FIRST = DEMO_START_MS // MINUTE
 

@@ -10,7 +10,8 @@ from tests.unit.market.candle_helpers import MINUTE, table
 from trading.domain.candles import Candle
 from trading.domain.errors import InvalidInput
 from trading.market.batches import batches
-from trading.market.demo import DEMO_LABEL, DEMO_START_MS, DemoMarket
+from trading.market.demo import DemoMarket
+from trading.market.demo_facts import DEMO_LABEL, DEMO_START_MS
 from trading.market.feed import HISTORY_MAX, Clock, DemoFeed, Feed, LoopClock, ReplayFeed
 
 TABLES = [table("B/USDT", [0, 1, 2, 4]), table("A/USDT", [1, 2, 3])]
