@@ -1,0 +1,72 @@
+# The commands of a clone. `make` alone lists them.
+#
+# Each brings its own virtual environment up to date first, from the hashed locks; nothing else is installed, but for
+# Debian's package of Python's venv where that is missing. PYTHON=... chooses the interpreter, and then the environment
+# is .venv-VERSION, so that several can stand side by side.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+ifdef PYTHON
+export PYTHON
+VENV ?= .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+else
+VENV ?= .venv
+endif
+BENCH_VENV := $(VENV)-bench
+PY := $(VENV)/bin/python
+INSTALLED_FROM := pyproject.toml requirements.txt requirements-build.txt scripts/venv.sh
+
+# What more to tell the command, as in: make run ARGS="--help"
+ARGS ?=
+# make soak SEED=1 repeats a run that printed this seed.
+SEED ?=
+
+.PHONY: help run test soak lint bench wheel lock clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+
+run: $(VENV)/.ready-run ## start the bot: paper money, a made-up market, no keys
+	@exec $(PY) -m trading.cli run $(ARGS)
+
+test: $(VENV)/.ready-dev ## run the tests (within 12 minutes on two cores)
+	$(PY) -m pytest -n 2 --dist worksteal -m "not soak" $(ARGS)
+
+soak: $(VENV)/.ready-dev ## run the tests' long counts, with new random cases each time
+	$(PY) -m pytest -n 2 --dist worksteal --timeout 0 --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
+
+lint: $(VENV)/.ready-dev ## check style, types, the direction of imports, purity, locks and texts
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) scripts/check_architecture.py
+	$(PY) scripts/check_locks.py
+	$(PY) scripts/check_texts.py
+	$(VENV)/bin/shellcheck .ci/run scripts/*.sh
+
+bench: $(BENCH_VENV)/.ready-bench ## measure, beside backtesting.py and vectorbt
+	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
+
+wheel: ## build the package and try it in an environment of its own
+	scripts/check-wheel.sh
+
+lock: ## write the hashed locks anew from pyproject.toml (UPGRADE=1: with the newest versions)
+	scripts/lock.sh
+
+clean: ## remove the environments, caches and builds (never ./data)
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find trading tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(VENV)/.ready-run: $(INSTALLED_FROM)
+	@scripts/venv.sh $(VENV) requirements.txt
+	@touch $@
+
+$(VENV)/.ready-dev: $(INSTALLED_FROM) requirements-dev.txt
+	@scripts/venv.sh $(VENV) requirements.txt requirements-dev.txt
+	@touch $(VENV)/.ready-run $@
+
+$(BENCH_VENV)/.ready-bench: $(INSTALLED_FROM) requirements-bench.txt
+	@scripts/venv.sh $(BENCH_VENV) requirements.txt requirements-bench.txt
+	@touch $@

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Builds the wheel from a copy of the sources and uses it in a fresh environment, outside the clone: what a person gets
+# who installs the package has its command, its migrations and nothing that only a clone has.
+set -eu
+
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+
+mkdir "$work/source"
+cp -R pyproject.toml README.md LICENSE trading "$work/source"
+find "$work/source" -name __pycache__ -type d -prune -exec rm -rf {} +
+
+scripts/venv.sh "$work/venv" requirements.txt
+"$work/venv/bin/python" -m pip --disable-pip-version-check uninstall --quiet --yes llm-tradebot
+"$work/venv/bin/python" -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation \
+    --wheel-dir "$work" "$work/source"
+"$work/venv/bin/python" -m pip --disable-pip-version-check install --quiet --no-deps --no-index "$work"/llm_tradebot-*.whl
+"$work/venv/bin/python" -m pip --disable-pip-version-check check
+
+# Every file of the package in the clone, generated ones apart, is in the installed one.
+installed=$(cd "$work" && "$work/venv/bin/python" -c 'import os, trading; print(os.path.dirname(trading.__file__))')
+(cd "$work/source/trading" && find . -type f ! -name '*.pyc' | sort) >"$work/in-source"
+(cd "$installed" && find . -type f ! -name '*.pyc' | sort) >"$work/in-wheel"
+diff "$work/in-source" "$work/in-wheel"
+
+(cd "$work" && "$work/venv/bin/tradebot" --help >/dev/null && "$work/venv/bin/tradebot" --version)
+echo "wheel: fine ($(wc -l <"$work/in-wheel") files)"
