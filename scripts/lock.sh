@@ -19,6 +19,7 @@ lock() {
     echo "Locking $file ..."
     "$venv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
         ${UPGRADE:+--upgrade} --constraints scripts/lock-constraints.txt "$@" --output-file "$file"
+    # shellcheck disable=SC2016  # the backquotes are meant as they stand
     printf '# %s\n# Written by `make lock` from pyproject.toml; not to be edited by hand.\n' "$title" |
         cat - "$file" >"$file.new"
     mv "$file.new" "$file"
