@@ -145,6 +145,8 @@ class EngineState:
         self.orders[order.id] = order
         live = self.live.setdefault(order.intent.symbol, {})
         if not order.is_settled:
+            # A fill reported late makes a finished order live again: it must not be forgotten as an old one.
+            self._finished.pop(order.id, None)
             live[order.id] = order
             return
         live.pop(order.id, None)
@@ -183,6 +185,8 @@ class EngineState:
             live[order_id] = before
         if before is None or not before.is_settled:
             self._finished.pop(order_id, None)
+        else:
+            self._finished[order_id] = None
 
     def _undo_fill(self, fill: Fill) -> None:
         seen = self.trades[fill.client_order_id]
