@@ -1,0 +1,184 @@
+"""Turns a batch into the rows of one commit. Pure: it changes a copy of the memory, kept if the commit stands."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trading.domain.actions import Notify
+from trading.domain.decisions import Decision, Verdict
+from trading.domain.events import CandleClosed, ClockTick, Command, EntriesLatched, Event, OrderFilled, OrderFound
+from trading.domain.orders import Fill, Order, OrderState, Purpose
+from trading.domain.positions import Account, Correction, Position
+from trading.engine.state import SafetyState, SymbolState
+from trading.store.batch import Batch
+from trading.store.rows import Row, decision_row, order_row, plain, position_row
+from trading.store.schema import ONLY_ROW
+
+_NOT_STORED = (CandleClosed, ClockTick, EntriesLatched)
+_UNSENT = (OrderState.INTENT, OrderState.SUBMITTING)
+_encode = msgspec.json.Encoder().encode
+
+
+class Memory:
+    """What the journal knows of its tables, so that it need not ask.
+
+    symbols: ids by name. place, seq: the next ones to give. runs: by symbol, the row of the run of HOLD that its next
+    HOLD lengthens, and that run's veto.
+    """
+
+    def __init__(self) -> None:
+        self.symbols: dict[str, int] = {}
+        self.place = 1
+        self.seq = 1
+        self.runs: dict[str, tuple[int, str]] = {}
+
+    def copy(self) -> Memory:
+        """A copy that may be changed."""
+        found = Memory()
+        found.symbols = dict(self.symbols)
+        found.place, found.seq = self.place, self.seq
+        found.runs = dict(self.runs)
+        return found
+
+    def symbol_id(self, name: str) -> int:
+        """The symbol's number; a new one for a new symbol."""
+        return self.symbols.setdefault(name, len(self.symbols) + 1)
+
+
+class Plan:
+    """The rows to write, by table; the opening orders that the kill switch may forbid; the memory afterwards."""
+
+    def __init__(self, batch: Batch, memory: Memory) -> None:
+        self.memory = memory.copy()
+        self.rows: dict[str, list[Row]] = {}
+        self.openings: dict[str, OrderState] = {}
+        self.commands: list[str] = []
+        self._changes(batch)
+        self._candles(batch, known=len(memory.symbols))
+        self._put("equity", [plain(point) for point in batch.equity])
+        self._events(batch)
+
+    def _put(self, table: str, rows: list[Row]) -> None:
+        if rows:
+            self.rows[table] = rows
+
+    def _changes(self, batch: Batch) -> None:
+        """The last version of each record that changed; every fill and every correction."""
+        account: Account | None = None
+        safety: SafetyState | None = None
+        symbols: dict[str, SymbolState] = {}
+        positions: dict[str, tuple[Position, int]] = {}
+        orders: dict[str, tuple[Order, int]] = {}
+        decisions: dict[str, Decision] = {}
+        fills: list[Row] = []
+        corrections: list[Row] = []
+        for record in batch.changes:
+            match record:
+                case SymbolState():
+                    symbols[record.symbol] = record
+                case Decision():
+                    decisions[record.id] = record
+                case Order():
+                    orders[record.id] = (record, self._order_place(record, orders.get(record.id)))
+                case Position():
+                    positions[record.id] = (record, self._position_place(positions.get(record.id)))
+                case Fill():
+                    fills.append(plain(record))
+                case Correction():
+                    corrections.append(plain(record))
+                case Account():
+                    account = record
+                case SafetyState():
+                    safety = record
+        self._put("symbols", [self._symbol_row(state) for state in symbols.values()])
+        self._put("account", [{"id": ONLY_ROW, **plain(account)}] if account is not None else [])
+        self._put("safety", [{"id": ONLY_ROW, **plain(safety)}] if safety is not None else [])
+        self._put("positions", [position_row(position, place) for position, place in positions.values()])
+        self._put("orders", [order_row(order, place) for order, place in orders.values()])
+        self._put("fills", fills)
+        self._put("corrections", corrections)
+        self._decisions(decisions)
+        for order, _ in orders.values():
+            if order.intent.purpose is Purpose.ENTRY and order.state in _UNSENT:
+                self.openings[order.id] = order.state
+
+    def _order_place(self, order: Order, before: tuple[Order, int] | None) -> int:
+        if before is not None and before[0].is_settled == order.is_settled:
+            return before[1]
+        return self._next_place()
+
+    def _position_place(self, before: tuple[Position, int] | None) -> int:
+        if before is not None and not before[0].is_closed:
+            return before[1]
+        return self._next_place()
+
+    def _next_place(self) -> int:
+        place = self.memory.place
+        self.memory.place += 1
+        return place
+
+    def _symbol_row(self, state: SymbolState) -> Row:
+        row = plain(state)
+        row["name"] = row.pop("symbol")
+        row["id"] = self.memory.symbol_id(state.symbol)
+        return row
+
+    def _decisions(self, decisions: dict[str, Decision]) -> None:
+        """One row a decision, but for runs of HOLD: they lengthen the row that the run began with."""
+        runs = self.memory.runs
+        rows: dict[int, Row] = {}
+        for decision in decisions.values():
+            hold = decision.verdict is Verdict.HOLD
+            run = runs.get(decision.symbol)
+            if not hold or run is None or run[1] != decision.veto:
+                seq = self.memory.seq
+                self.memory.seq += 1
+                rows[seq] = decision_row(decision, seq)
+                if hold:
+                    runs[decision.symbol] = (seq, decision.veto)
+                else:
+                    runs.pop(decision.symbol, None)
+                continue
+            row = decision_row(decision, run[0])
+            if run[0] in rows:
+                row["first_ms"] = rows[run[0]]["first_ms"]
+                row["count"] += rows[run[0]]["count"]
+            rows[run[0]] = row
+        self._put("decisions", list(rows.values()))
+
+    def _candles(self, batch: Batch, known: int) -> None:
+        rows = []
+        for candle in batch.candles:
+            row = plain(candle)
+            row["symbol_id"] = self.memory.symbol_id(row.pop("symbol"))
+            rows.append(row)
+        self._put("candles", rows)
+        written = {row["name"] for row in self.rows.get("symbols", ())}
+        for name, number in list(self.memory.symbols.items())[known:]:
+            if name not in written:
+                bare = {"id": number, "name": name, "last_close_ms": None, "price": None}
+                self.rows.setdefault("symbols", []).append(bare)
+
+    def _events(self, batch: Batch) -> None:
+        rows = []
+        for event in batch.events:
+            if isinstance(event, _NOT_STORED):
+                continue
+            rows.append(_event_row(event.time_ms, event, _symbol_of(event)))
+            if isinstance(event, Command):
+                self.commands.append(event.id)
+        rows.extend(_event_row(batch.time_ms, note, note.symbol) for note in batch.notifications)
+        self._put("events", rows)
+
+
+def _event_row(time_ms: int, event: Event | Notify, symbol: str) -> Row:
+    return {"time_ms": time_ms, "type": type(event).__name__, "symbol": symbol, "data": _encode(event).decode()}
+
+
+def _symbol_of(event: Event) -> str:
+    if isinstance(event, OrderFilled):
+        return event.fill.symbol
+    if isinstance(event, OrderFound):
+        return event.report.symbol
+    found: str = getattr(event, "symbol", "")
+    return found

@@ -1,0 +1,80 @@
+"""Records to rows and back. Enumerations are stored by their value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from trading.domain.decisions import Decision, Vote
+from trading.domain.orders import Order
+from trading.domain.positions import Position
+
+R = TypeVar("R", bound=msgspec.Struct)
+Row = dict[str, Any]
+Fields = Mapping[Any, Any]
+
+_VOTES = msgspec.json.Decoder(tuple[Vote, ...])
+_encode = msgspec.json.Encoder().encode
+
+
+def plain(record: msgspec.Struct) -> Row:
+    """The record's fields by name, as drivers take them: money as its exact digits."""
+    row: Row = msgspec.to_builtins(record)
+    return row
+
+
+def order_row(order: Order, place: int) -> Row:
+    """An order with its intent, flat."""
+    row = plain(order)
+    row.update(row.pop("intent"))
+    row["place"] = place
+    row["settled"] = order.is_settled
+    return row
+
+
+def position_row(position: Position, place: int) -> Row:
+    """A position; `traded` tells those that ever held anything."""
+    row = plain(position)
+    row["place"] = place
+    row["traded"] = bool(position.bought or position.sold or position.adjusted)
+    return row
+
+
+def decision_row(decision: Decision, seq: int) -> Row:
+    """A decision as a run of one."""
+    row = plain(decision)
+    row["votes"] = _encode(decision.votes).decode()
+    row["seq"] = seq
+    row["first_ms"] = decision.time_ms
+    row["count"] = 1
+    return row
+
+
+def to_record(kind: type[R]) -> Callable[[Fields], R]:
+    """A function from a row to a record whose fields are the row's columns."""
+
+    def convert(row: Fields) -> R:
+        return msgspec.convert(_fields(row), kind)
+
+    return convert
+
+
+def to_order(row: Fields) -> Order:
+    """An order from its flat row."""
+    fields = _fields(row)
+    fields["intent"] = fields
+    return msgspec.convert(fields, Order)
+
+
+def to_decision(row: Fields) -> Decision:
+    """A decision from its row: of a run, the last."""
+    fields = _fields(row)
+    fields["votes"] = _VOTES.decode(row["votes"])
+    return msgspec.convert(fields, Decision)
+
+
+def _fields(row: Fields) -> Row:
+    # SQLAlchemy's names may be a subclass of str, which msgspec does not take as keys.
+    return {str(name): value for name, value in row.items()}
