@@ -169,13 +169,17 @@ class Books:
         for order in state.orders:
             if not order.state.is_final:
                 if order.intent.symbol not in self.markets:
-                    raise InvariantViolated(f"open order {order.order_id} is in the unknown market {order.intent.symbol}")
+                    raise InvariantViolated(
+                        f"open order {order.order_id} is in the unknown market {order.intent.symbol}"
+                    )
                 self.markets[order.intent.symbol].open[order.order_id] = order
         self.check()
 
     def check(self) -> None:
         """Raise `InvariantViolated` where coins do not sum to zero, or orders and their fills contradict each other."""
         locked: dict[str, Decimal] = {}
+        if self.orders and max(self.orders) >= self.next_order_id:
+            raise InvariantViolated(f"order {max(self.orders)} is not older than the next one, {self.next_order_id}")
         for order in self.orders.values():
             if order.locked < 0 or (order.state.is_final and order.locked):
                 raise InvariantViolated(f"order {order.order_id} locks {order.locked}: {order}")

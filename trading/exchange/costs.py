@@ -117,9 +117,7 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
     def taker_price(self, instrument: Instrument, side: Side, price: Decimal, share: Decimal) -> Decimal:
         """`price` moved against us by half the spread and the impact of `share`, rounded to the worse tick.
 
-        Args:
-            price: the candle's price, in quote per base.
-            share: part of the candle's volume that our fills will have used, 0 to 1.
+        `price` is the candle's, in quote per base; `share`, 0 to 1, includes the trade itself.
         """
         slip = price * (self.half_spread_bps * BASIS_POINT + self.price_impact * share * share)
         if side is Side.BUY:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from trading.domain.events import Event, OrderCanceled, OrderFilled, OrderTriggered
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Fill, Liquidity, OrderState, OrderType, Side, TimeInForce
 from trading.exchange.books import Book, Books
 from trading.exchange.costs import Costs, FeePolicy
-from trading.exchange.matching import has_limit, is_worse
+from trading.exchange.matching import has_limit, is_worse, limit_price_of
 from trading.exchange.records import SimOrder
 
 _ONE = Decimal(1)
+
+
+class _Deal(NamedTuple):
+    quantity: Decimal
+    price: Decimal
+    liquidity: Liquidity
 
 
 class Execution:
@@ -43,20 +50,18 @@ class Execution:
         if intent.time_in_force is TimeInForce.FOK and quantity < order.remaining:
             self.expire(order, time_ms, events)
             return
+        price = self._taker_price(book, intent.side, base, quantity)
         short = False
+        if has_limit(intent):
+            if is_worse(intent.side, price, limit_price_of(intent)):
+                quantity = ZERO
+        elif intent.side is Side.BUY:
+            payable = self._payable(book, order, price)
+            if payable < quantity:
+                short, quantity = True, payable
+                price = self._taker_price(book, intent.side, base, quantity)
         if quantity > 0:
-            price = self._taker_price(book, intent.side, base, quantity)
-            if has_limit(intent):
-                assert intent.price is not None
-                if is_worse(intent.side, price, intent.price):
-                    quantity = ZERO
-            elif intent.side is Side.BUY:
-                payable = self._payable(book, order, price)
-                if payable < quantity:
-                    short, quantity = True, payable
-                    price = self._taker_price(book, intent.side, base, quantity)
-        if quantity > 0:
-            self._fill(book, order, quantity, price, Liquidity.TAKER, time_ms, events)
+            self._fill(book, order, _Deal(quantity, price, Liquidity.TAKER), time_ms, events)
         if order.state.is_final:
             return
         if short or intent.time_in_force is not TimeInForce.GTC:
@@ -67,10 +72,10 @@ class Execution:
 
     def fill_resting(self, book: Book, order: SimOrder, time_ms: int, events: list[Event]) -> None:
         """The market has traded through a limit order that rested: it fills at its own price, as a maker."""
-        assert order.intent.price is not None
         quantity = self._available(book, order.remaining)
         if quantity > 0:
-            self._fill(book, order, quantity, order.intent.price, Liquidity.MAKER, time_ms, events)
+            deal = _Deal(quantity, limit_price_of(order.intent), Liquidity.MAKER)
+            self._fill(book, order, deal, time_ms, events)
 
     def expire(self, order: SimOrder, time_ms: int, events: list[Event]) -> None:
         """The exchange ends the order by the order type's rules."""
@@ -114,34 +119,25 @@ class Execution:
         cash = self._books.ledger.free(order.lock_coin) + order.locked
         return book.instrument.quantity_down(cash / unit)
 
-    def _fill(
-        self,
-        book: Book,
-        order: SimOrder,
-        quantity: Decimal,
-        price: Decimal,
-        liquidity: Liquidity,
-        time_ms: int,
-        events: list[Event],
-    ) -> None:
-        self._settle(book, order, quantity, price, liquidity)
-        coin, fee, value = self._charge(book, order, quantity, price, liquidity)
+    def _fill(self, book: Book, order: SimOrder, deal: _Deal, time_ms: int, events: list[Event]) -> None:
+        self._settle(book, order, deal)
+        coin, fee, value = self._charge(book, order, deal)
         fill = Fill(
             trade_id=str(self._books.next_trade_id),
             client_order_id=order.intent.client_order_id,
             symbol=order.intent.symbol,
             side=order.intent.side,
-            price=price,
-            quantity=quantity,
+            price=deal.price,
+            quantity=deal.quantity,
             fee=fee,
             fee_coin=coin,
             time_ms=time_ms,
-            liquidity=liquidity,
+            liquidity=deal.liquidity,
             fee_value=value,
         )
-        order.filled += quantity
+        order.filled += deal.quantity
         order.updated_ms = time_ms
-        book.used += quantity
+        book.used += deal.quantity
         self._books.add_fill(order, fill)
         events.append(OrderFilled(time_ms=time_ms, fill=fill))
         if order.remaining == 0:
@@ -149,32 +145,30 @@ class Execution:
         else:
             order.state = OrderState.PARTIALLY_FILLED
 
-    def _settle(self, book: Book, order: SimOrder, quantity: Decimal, price: Decimal, liquidity: Liquidity) -> None:
-        """Unlock what the fill uses and exchange the coins. Only a market buy can end up with less locked than planned."""
+    def _settle(self, book: Book, order: SimOrder, deal: _Deal) -> None:
+        """Unlock what the fill uses and exchange the coins. Only a market buy can keep less locked than planned."""
         ledger, instrument = self._books.ledger, book.instrument
-        notional = price * quantity
-        planned = order.unit_lock * (order.remaining - quantity)
+        notional = deal.price * deal.quantity
+        planned = order.unit_lock * (order.remaining - deal.quantity)
         if order.intent.side is Side.BUY:
-            cost = notional * (_ONE + self._costs.quote_share(liquidity))
+            cost = notional * (_ONE + self._costs.quote_share(deal.liquidity))
             kept = min(planned, order.locked + ledger.free(instrument.quote) - cost)
             ledger.lock(instrument.quote, kept - order.locked)
-            ledger.trade(instrument.quote, notional, instrument.base, quantity)
+            ledger.trade(instrument.quote, notional, instrument.base, deal.quantity)
         else:
             kept = planned
             ledger.lock(instrument.base, kept - order.locked)
-            ledger.trade(instrument.base, quantity, instrument.quote, notional)
+            ledger.trade(instrument.base, deal.quantity, instrument.quote, notional)
         order.locked = kept
 
-    def _charge(
-        self, book: Book, order: SimOrder, quantity: Decimal, price: Decimal, liquidity: Liquidity
-    ) -> tuple[str, Decimal, Decimal | None]:
+    def _charge(self, book: Book, order: SimOrder, deal: _Deal) -> tuple[str, Decimal, Decimal | None]:
         """Take the fee; its coin, its amount, and its worth in quote where a third coin paid it."""
         costs, ledger = self._costs, self._books.ledger
         if costs.fee_policy is FeePolicy.THIRD_COIN:
-            fee = costs.third_coin_fee(price * quantity, liquidity)
+            fee = costs.third_coin_fee(deal.price * deal.quantity, deal.liquidity)
             if fee <= ledger.free(costs.fee_coin):
                 ledger.charge(costs.fee_coin, fee)
                 return costs.fee_coin, fee, fee * costs.fee_coin_price
-        coin, fee = costs.plain_fee(book.instrument, order.intent.side, price, quantity, liquidity)
+        coin, fee = costs.plain_fee(book.instrument, order.intent.side, deal.price, deal.quantity, deal.liquidity)
         ledger.charge(coin, fee)
         return coin, fee, None

@@ -58,8 +58,8 @@ def default_instruments(
 ) -> dict[str, Instrument]:
     """The rules of these symbols, by unified name.
 
-    A pair that the table does not have gets `fallback_instrument`, for which `price_decimals` must say how many decimals
-    its prices have (those of its candles, say).
+    A pair that the table does not have gets `fallback_instrument`, for which `price_decimals` must say how many
+    decimals its prices have (those of its candles, say).
 
     Raises:
         InvalidInput: a name that is not `BASE/QUOTE` (or `BASEQUOTE`), or an unknown pair without price decimals.
@@ -100,8 +100,8 @@ def fallback_instrument(symbol: str, price_decimals: int) -> Instrument:
     """Rules for a pair of which only the decimals of its prices are known.
 
     The tick is one unit of the last decimal. The step has `5 - price_decimals` decimals (at least 0), since exchanges
-    give coins that cost little many decimals in price and few in quantity: 2 and 3 for SOL, 4 and 1 for ADA, 5 and 0 for
-    DOGE. The smallest order is one step, worth at least 5 of the quote.
+    give coins that cost little many decimals in price and few in quantity: 2 and 3 for SOL, 4 and 1 for ADA, 5 and 0
+    for DOGE. The smallest order is one step, worth at least 5 of the quote.
 
     Raises:
         InvalidInput: decimals out of 0 to 10.

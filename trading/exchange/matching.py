@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import IntEnum
 
 from trading.domain.candles import Candle
+from trading.domain.errors import InvariantViolated
 from trading.domain.orders import OrderIntent, OrderType, Side
 from trading.exchange.filters import is_stop
 from trading.exchange.records import SimOrder
@@ -37,6 +38,20 @@ def stage_of(order: SimOrder) -> Stage:
 def has_limit(intent: OrderIntent) -> bool:
     """Whether the order names the worst price it accepts."""
     return intent.type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+
+
+def limit_price_of(intent: OrderIntent) -> Decimal:
+    """The limit price of an order that has passed the filters, and so has one if its type needs it."""
+    if intent.price is None:
+        raise InvariantViolated(f"order {intent.client_order_id} was accepted without a price")
+    return intent.price
+
+
+def stop_price_of(intent: OrderIntent) -> Decimal:
+    """The stop price of an order that has passed the filters, and so has one if its type needs it."""
+    if intent.stop_price is None:
+        raise InvariantViolated(f"order {intent.client_order_id} was accepted without a stop price")
+    return intent.stop_price
 
 
 def worse(side: Side, first: Decimal, second: Decimal) -> Decimal:
@@ -76,20 +91,20 @@ def arrival_price(order: SimOrder, candle: Candle) -> tuple[Decimal, int]:
 
 def is_reached(intent: OrderIntent, candle: Candle) -> bool:
     """Whether the candle's range touches the stop price."""
-    assert intent.stop_price is not None
-    return candle.high >= intent.stop_price if intent.side is Side.BUY else candle.low <= intent.stop_price
+    stop = stop_price_of(intent)
+    return candle.high >= stop if intent.side is Side.BUY else candle.low <= stop
 
 
 def is_gapped(intent: OrderIntent, price: Decimal) -> bool:
     """Whether `price` is at the stop price or beyond it."""
-    assert intent.stop_price is not None
-    return price >= intent.stop_price if intent.side is Side.BUY else price <= intent.stop_price
+    stop = stop_price_of(intent)
+    return price >= stop if intent.side is Side.BUY else price <= stop
 
 
 def is_through(intent: OrderIntent, tick: Decimal, low: Decimal, high: Decimal) -> bool:
     """Whether the range passes the limit price by a tick or more. A touch is not enough: others queue before us."""
-    assert intent.price is not None
-    return low <= intent.price - tick if intent.side is Side.BUY else high >= intent.price + tick
+    limit = limit_price_of(intent)
+    return low <= limit - tick if intent.side is Side.BUY else high >= limit + tick
 
 
 def service_order(order: SimOrder, open_price: Decimal) -> tuple[int, Decimal, int]:
@@ -101,7 +116,7 @@ def service_order(order: SimOrder, open_price: Decimal) -> tuple[int, Decimal, i
 
 
 def quiet_range(orders: Iterable[SimOrder], tick: Decimal) -> tuple[Decimal, Decimal]:
-    """The prices strictly between which none of the orders is triggered or filled; none at all if one wants to trade."""
+    """The prices strictly between which none of the orders is triggered or filled; none if one wants to trade."""
     below, above = NOWHERE_BELOW, NOWHERE_ABOVE
     for order in orders:
         intent = order.intent
@@ -110,11 +125,10 @@ def quiet_range(orders: Iterable[SimOrder], tick: Decimal) -> tuple[Decimal, Dec
             return NOWHERE_ABOVE, NOWHERE_BELOW
         is_buy = intent.side is Side.BUY
         if stage is Stage.STOP:
-            assert intent.stop_price is not None
-            price, rises = intent.stop_price, is_buy
+            price, rises = stop_price_of(intent), is_buy
         else:
-            assert intent.price is not None
-            price, rises = (intent.price - tick, False) if is_buy else (intent.price + tick, True)
+            limit = limit_price_of(intent)
+            price, rises = (limit - tick, False) if is_buy else (limit + tick, True)
         if rises:
             above = min(above, price)
         else:

@@ -8,9 +8,9 @@ The assumptions (docs/SIMULATION.md has them with their reasons):
 - An order meets the first candle that closes after its arrival (`now_ms` + latency). Sent no later than a tenth of the
   interval (at most 5 s) after the open, it meets the candle at the open; later, the worse for us of open and close.
 - Market orders fill at the next open (`FillAt.NEXT_OPEN`), or when sent at the last price (`FillAt.CLOSE`).
-- The taker's price is the candle's, worsened by half the spread and by `price_impact x share^2`, where share is the part
-  of the candle's volume that our fills used; rounded to the worse tick. No more than `max_volume_share` of a candle's
-  volume is ours; what does not fit goes on at the next candles.
+- The taker's price is the candle's, worsened by half the spread and by `price_impact x share^2`, where share is the
+  part of the candle's volume that our fills used; rounded to the worse tick. No more than `max_volume_share` of a
+  candle's volume is ours; what does not fit goes on at the next candles.
 - A stop is triggered when its price is touched, and fills from that price, or from the open if that is already beyond.
   A stop-limit that spread and impact carry beyond its limit rests from then on, and may never fill.
 - A limit order that would take when it arrives does so, at the open; any other rests and fills at its own price, only
@@ -52,9 +52,10 @@ from trading.exchange.matching import (
     open_window_end_ms,
     service_order,
     stage_of,
+    stop_price_of,
     worse,
 )
-from trading.exchange.records import Changes, SimOrder, SimState, report_of
+from trading.exchange.records import Changes, MarketState, SimOrder, SimState, report_of
 
 ACCOUNT_WINDOW_MS = 24 * 3_600_000
 ACCOUNT_FINISHED_ORDERS_MAX = 1_000
@@ -103,9 +104,7 @@ class SimulatedExchange:
         refusal = filters.INVALID_SYMBOL if book is None else self._refusal(book, intent)
         if book is None or refusal is not None:
             code, message = refusal or filters.INVALID_SYMBOL
-            return [
-                OrderRejected(time_ms=time_ms, client_order_id=intent.client_order_id, code=code, message=message)
-            ]
+            return [OrderRejected(time_ms=time_ms, client_order_id=intent.client_order_id, code=code, message=message)]
         order = self._accept(book, intent, now_ms, time_ms)
         events: list[Event] = [
             OrderAccepted(
@@ -134,9 +133,7 @@ class SimulatedExchange:
         order = self._books.find(client_order_id, symbol)
         if order is None:
             message = "the simulated exchange holds no order of this id, and requests to it cannot be late"
-            return [
-                OrderAbsent(time_ms=time_ms, client_order_id=client_order_id, conclusive=True, message=message)
-            ]
+            return [OrderAbsent(time_ms=time_ms, client_order_id=client_order_id, conclusive=True, message=message)]
         return [OrderFound(time_ms=time_ms, report=report_of(order, self._books.fills(order)))]
 
     def account(self, token: int, now_ms: int) -> list[Event]:
@@ -163,7 +160,7 @@ class SimulatedExchange:
     # -- the market
 
     def open_phase(self, candle: Candle) -> list[Event]:
-        """The candle's open: what has arrived trades there, and what the open has gapped through is triggered or filled.
+        """The candle's open: what has arrived trades there; what the open has gapped through is triggered or filled.
 
         A phase that is not later than the last one of its symbol is ignored.
 
@@ -207,7 +204,7 @@ class SimulatedExchange:
         return self._match_range(book, candle)
 
     def observe(self, symbol: str, close_time_ms: int, price: Decimal) -> None:
-        """Learn the last price of a market whose candles were skipped. Ignored unless it is later than what is known."""
+        """Learn the last price of a market whose candles were skipped. Ignored unless it is news."""
         book = self._book(symbol)
         if 2 * close_time_ms > book.cursor:
             book.cursor = 2 * close_time_ms
@@ -247,6 +244,14 @@ class SimulatedExchange:
     def load(self, state: SimState) -> None:
         """Go on from this state."""
         self._books.load(state)
+
+    def markets(self) -> list[MarketState]:
+        """Where every market stands, sorted by symbol."""
+        return [book.state() for book in self._markets.values()]
+
+    def next_ids(self) -> tuple[int, int]:
+        """The ids that the next order and the next trade will get."""
+        return self._books.next_order_id, self._books.next_trade_id
 
     def take_changes(self) -> Changes:
         """What changed since the last call (without the markets, whose state moves with every candle)."""
@@ -288,8 +293,7 @@ class SimulatedExchange:
             price = intent.price
         else:
             # An estimate: the open that it will fill at is not known yet.
-            reference = intent.stop_price or book.price
-            assert reference is not None
+            reference = intent.stop_price or book.price or ZERO
             price = instrument.price_up(reference * (_ONE + self.costs.half_spread_bps * BASIS_POINT))
         return instrument.quote, price * (_ONE + self.costs.quote_reserve())
 
@@ -352,8 +356,7 @@ class SimulatedExchange:
             clock = max(clock, middle_ms(candle), order.arrival_ms)
             if stage is Stage.STOP:
                 if is_reached(order.intent, candle):
-                    assert order.intent.stop_price is not None
-                    base = worse(order.intent.side, order.intent.stop_price, candle.open)
+                    base = worse(order.intent.side, stop_price_of(order.intent), candle.open)
                     self._execution.trigger(book, order, base, clock, events)
             elif is_through(order.intent, tick, candle.low, candle.high):
                 self._execution.fill_resting(book, order, clock, events)
