@@ -11,22 +11,41 @@ import numpy as np
 from trading.domain.candles import Candle
 from trading.domain.errors import InvalidInput
 from trading.domain.instruments import Instrument
+from trading.exchange.instruments import fallback_instrument, table_instrument
 from trading.market.candle_table import LATEST_MS, CandleTable, Floats, Integers, checked_table
 from trading.market.demo_facts import SEED_MAX
 from trading.market.demo_path import BLOCK, Block, block, growth, symbol_key
-from trading.market.symbols import unified_symbol
 from trading.market.timeframes import timeframe_of
 
-# Price (quote per base), decimals of the tick and of the lot step: near those of the coins' Binance spot markets.
-_KNOWN = {
-    "BTC": (65_000, 2, 5),
-    "ETH": (3_200, 2, 4),
-    "BNB": (600, 2, 3),
-    "SOL": (150, 2, 3),
-    "XRP": (0.6, 4, 1),
-    "ADA": (0.5, 4, 1),
-    "DOGE": (0.15, 5, 0),
+_PRICES = {
+    "BTC": 65_000,
+    "ETH": 3_200,
+    "BNB": 600,
+    "SOL": 150,
+    "XRP": 0.6,
+    "DOGE": 0.15,
+    "ADA": 0.5,
+    "TRX": 0.25,
+    "AVAX": 35,
+    "DOT": 7,
+    "LINK": 18,
+    "LTC": 100,
+    "BCH": 430,
+    "XLM": 0.4,
+    "UNI": 12,
+    "ATOM": 7,
+    "ETC": 26,
+    "NEAR": 5,
+    "APT": 9,
+    "ARB": 0.8,
+    "OP": 1.8,
+    "SUI": 3,
+    "FIL": 5,
+    "SHIB": 0.00002,
+    "PEPE": 0.00002,
 }
+"""Where the demo begins for coins of known rules, in dollars; other pairs begin between 0.1 and 1000 of their quote."""
+
 _TYPICAL_TURNOVER = 250_000  # quote a candle
 
 
@@ -106,39 +125,34 @@ class DemoMarket:
         )
 
 
+@lru_cache(maxsize=4096)
 def demo_instrument(symbol: str) -> Instrument:
-    """The rules of a demo symbol: the tick and step of its candles, and a minimum order of 5 units of the quote."""
-    scale = _scale(symbol)
-    base, quote = symbol.split("/")
-    step = Decimal(1).scaleb(-scale.lot_decimals)
-    return Instrument(
-        symbol=symbol,
-        base=base,
-        quote=quote,
-        tick_size=Decimal(1).scaleb(-scale.tick_decimals),
-        lot_step=step,
-        min_quantity=step,
-        max_quantity=step * 10**9,
-        min_notional=Decimal(5),
-    )
+    """The rules of a demo symbol: those of the pair where they are known, else such as fit its price."""
+    return table_instrument(symbol) or fallback_instrument(symbol, 5 - _power(symbol))
+
+
+def _power(symbol: str) -> int:
+    """How dear a pair without known rules is: from 0 (0.1 to 1 of the quote) to 3 (100 to 1000)."""
+    return symbol_key(symbol) % 4
 
 
 @lru_cache(maxsize=4096)
 def _scale(symbol: str) -> _Scale:
-    base = unified_symbol(symbol).split("/")[0]
-    if base in _KNOWN:
-        price, tick_decimals, lot_decimals = _KNOWN[base]
-    else:
-        key = symbol_key(base)
-        power = key % 4  # prices from 0.1 to 1000, with five digits
-        price = (100 + key // 4 % 900) * 10**power / 1000
-        tick_decimals, lot_decimals = 5 - power, 1 + power
+    instrument = demo_instrument(symbol)
+    known = _PRICES.get(instrument.base) if table_instrument(symbol) else None
+    made_up = Decimal(100 + symbol_key(symbol) // 4 % 900) * 10 ** _power(symbol) / 1000
+    price = Decimal(str(known)) if known else made_up
     return _Scale(
-        ticks=round(price * 10**tick_decimals),
-        lots=round(_TYPICAL_TURNOVER / price * 10**lot_decimals),
-        tick_decimals=tick_decimals,
-        lot_decimals=lot_decimals,
+        ticks=int(price / instrument.tick_size),
+        lots=max(1, int(_TYPICAL_TURNOVER / price / instrument.lot_step)),
+        tick_decimals=_decimals(instrument.tick_size),
+        lot_decimals=_decimals(instrument.lot_step),
     )
+
+
+def _decimals(step: Decimal) -> int:
+    """Decimals of a power of ten, such as 2 for 0.01."""
+    return -int(step.as_tuple().exponent)
 
 
 @lru_cache(maxsize=256)

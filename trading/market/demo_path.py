@@ -44,8 +44,8 @@ class _Regime:
     bends: bool
 
 
-_UP = _Regime(drift=0.00045, noise=0.0010, swing=0.0, volume=1.3, bends=True)
-_DOWN = _Regime(drift=-0.00045, noise=0.0010, swing=0.0, volume=1.3, bends=True)
+_UP = _Regime(drift=0.0003, noise=0.0010, swing=0.0, volume=1.3, bends=True)
+_DOWN = _Regime(drift=-0.0003, noise=0.0010, swing=0.0, volume=1.3, bends=True)
 _RANGE = _Regime(drift=0.0, noise=0.0006, swing=0.006, volume=0.7, bends=False)
 _VOLATILE = _Regime(drift=0.0, noise=0.0025, swing=0.0, volume=2.0, bends=True)
 _SEGMENT_MIN = 100

@@ -26,19 +26,22 @@ class Feed(Protocol):
         symbols: sorted, unified. interval_ms: the timeframe of all of them.
         label: what to tell people about these prices.
         is_real: whether a market made these prices (recorded ones included); False for the demo's.
+        starts_after_ms: the close time that a first start goes on after, with history before it; None where the feed's
+            own first candle is the first.
     """
 
     symbols: tuple[str, ...]
     interval_ms: int
     label: str
     is_real: bool
+    starts_after_ms: int | None
 
     def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
         """Batches of one close time, sorted by symbol, in order of time, each as soon as its time has come.
 
         Args:
             after_close_ms: begin with the first close time after this one (UTC ms), the last that was committed; None
-                begins where the feed begins.
+                begins where the feed begins (after `starts_after_ms`).
 
         Ends where the feed has no more candles; the driver then stays up, idle.
         """
@@ -109,6 +112,7 @@ class ReplayFeed:
     """
 
     is_real = True
+    starts_after_ms: int | None = None
 
     def __init__(self, tables: Sequence[CandleTable], speed: float, *, clock: Clock | None = None) -> None:
         _check_speed("replay speed", speed)
@@ -151,6 +155,7 @@ class DemoFeed:
 
     is_real = False
     label = DEMO_LABEL
+    starts_after_ms: int | None = DEMO_START_MS
 
     def __init__(
         self, symbols: Sequence[str], timeframe: str, seed: int, speed: float, *, clock: Clock | None = None

@@ -135,6 +135,8 @@ def test_demo_history_leads_up_to_the_first_batch() -> None:
     assert len(history) == 300
     assert history[-1].close_time_ms == first.open_time_ms
     assert history[-1].close == first.open
+    assert feed.starts_after_ms is not None
+    assert feed.history("ETH/USDT", feed.starts_after_ms + 1, 300) == history
     assert feed.history("ETH/USDT", first.close_time_ms + 1, 1) == [first]
     assert feed.history("ETH/USDT", 600_000, 10) == [DemoMarket(9, 300_000).candle("ETH/USDT", 0)]
     assert feed.history("ETH/USDT", 300_000, 10) == []
