@@ -138,9 +138,16 @@ class AccountSnapshot(_Event, frozen=True, kw_only=True):
 
 
 class CommandKind(StrEnum):
-    """What an operator can ask for."""
+    """What an operator can ask for.
+
+    CANCEL_ENTRIES ends every entry that rests. PROTECT takes exits back that were decided and not sent, so that stops
+    rest again: the last thing before a process ends that could not close everything. RECONCILE asks the exchange for everything now.
+    """
 
     CANCEL_ORDER = "cancel_order"
+    CANCEL_ENTRIES = "cancel_entries"
+    PROTECT = "protect"
+    RECONCILE = "reconcile"
     CLOSE_POSITION = "close_position"
     CLOSE_ALL = "close_all"
     PAUSE = "pause"

@@ -33,6 +33,13 @@ def on_command(desk: Desk, command: Command) -> set[str]:
         case CommandKind.CLOSE_ALL:
             _cancel_entries(desk)
             return _close(desk, list(desk.state.positions), why)
+        case CommandKind.CANCEL_ENTRIES:
+            _cancel_entries(desk)
+        case CommandKind.RECONCILE:
+            desk.fetch_account()
+        case CommandKind.PROTECT:
+            for position in list(desk.state.positions.values()):
+                desk.state.put(replace(position, exit_reason="", exit_retry_ms=0, stop_retry_ms=0))
         case CommandKind.CANCEL_ORDER:
             order = desk.state.orders.get(command.target)
             if order is None or order.state.is_final:

@@ -78,6 +78,10 @@ class Engine:
         """Worth of the bot's part of the account at the last prices, in quote."""
         return portfolio.equity(self.state)
 
+    def exposure(self) -> Decimal:
+        """Worth of the open positions at the last prices, in quote."""
+        return portfolio.exposure(self.state)
+
     def is_idle(self, symbol: str) -> bool:
         """Whether nothing is held, open or in doubt in the symbol: only a signal can make it act."""
         return symbol not in self.state.positions and not self.state.live.get(symbol)

@@ -22,8 +22,12 @@ def equity(state: EngineState) -> Decimal:
     account = state.account
     if account is None:
         return ZERO
-    held = sum((p.quantity * state.symbols[s].price for s, p in state.positions.items() if p.quantity), ZERO)
-    return account.cash + held - account.outside_fees
+    return account.cash + exposure(state) - account.outside_fees
+
+
+def exposure(state: EngineState) -> Decimal:
+    """Worth of the open positions at the last prices, in quote."""
+    return sum((p.quantity * state.symbols[s].price for s, p in state.positions.items() if p.quantity), ZERO)
 
 
 def equity_from_profit(state: EngineState, prices: Mapping[str, Decimal]) -> Decimal:

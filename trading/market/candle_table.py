@@ -82,6 +82,12 @@ class CandleTable:
         """Rows `start` up to and without `stop` (default: the end), as exact candles."""
         return [self.candle(row) for row in range(*slice(start, stop).indices(len(self)))]
 
+    def price_decimals(self) -> int:
+        """The most decimals that a price of the first thousand candles has: what a tick of them is made of."""
+        prices = {*self.high[:1000].tolist(), *self.low[:1000].tolist(), *self.close[:1000].tolist()}
+        exponents = (Decimal(repr(price)).normalize().as_tuple().exponent for price in prices)
+        return max(0, *(-e for e in exponents if isinstance(e, int)))
+
     def rows_before(self, close_ms: int) -> int:
         """How many candles close before `close_ms` (UTC ms); also the row of the first that does not."""
         return int(np.searchsorted(self.close_time_ms, close_ms, side="left"))

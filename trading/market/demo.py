@@ -131,6 +131,11 @@ def demo_instrument(symbol: str) -> Instrument:
     return table_instrument(symbol) or fallback_instrument(symbol, 5 - _power(symbol))
 
 
+def demo_price_decimals(symbol: str) -> int:
+    """Decimals of a demo symbol's prices."""
+    return _decimals(demo_instrument(symbol).tick_size)
+
+
 def _power(symbol: str) -> int:
     """How dear a pair without known rules is: from 0 (0.1 to 1 of the quote) to 3 (100 to 1000)."""
     return symbol_key(symbol) % 4

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from trading.domain.candles import Candle
 from trading.domain.errors import InvalidInput
 from trading.market.batches import merge
 from trading.market.candle_table import CandleTable
-from trading.market.demo import DemoMarket
+from trading.market.demo import DemoMarket, demo_price_decimals
 from trading.market.demo_facts import DEMO_LABEL, DEMO_START_MS
 from trading.market.timeframes import interval_of
 
@@ -26,6 +26,7 @@ class Feed(Protocol):
         symbols: sorted, unified. interval_ms: the timeframe of all of them.
         label: what to tell people about these prices.
         is_real: whether a market made these prices (recorded ones included); False for the demo's.
+        price_decimals: by symbol, how many decimals its prices have; a symbol may be missing that everybody knows.
         starts_after_ms: the close time that a first start goes on after, with history before it; None where the feed's
             own first candle is the first.
     """
@@ -34,6 +35,7 @@ class Feed(Protocol):
     interval_ms: int
     label: str
     is_real: bool
+    price_decimals: Mapping[str, int]
     starts_after_ms: int | None
 
     def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
@@ -118,6 +120,7 @@ class ReplayFeed:
         _check_speed("replay speed", speed)
         self._order = merge(tables)
         self._tables = {table.symbol: table for table in self._order.tables}
+        self.price_decimals: Mapping[str, int] = {t.symbol: t.price_decimals() for t in self._order.tables}
         self.symbols = tuple(self._tables)
         self.interval_ms = self._order.tables[0].interval_ms
         self.label = "replay of recorded candles"
@@ -166,6 +169,7 @@ class DemoFeed:
         self.symbols = tuple(sorted(symbols))
         self.interval_ms = interval_of(timeframe)
         self.market = DemoMarket(seed, self.interval_ms)
+        self.price_decimals: Mapping[str, int] = {s: demo_price_decimals(s) for s in self.symbols}
         self._seconds = 1.0 / speed if speed else 0.0
         self._clock = clock or LoopClock()
 

@@ -1,0 +1,16 @@
+"""What the process's exit code says. Scripts and restart policies may rely on these numbers."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """OK: ended as asked, nothing left open beyond the policy. The others say what a person has to look at."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    LEFT_OPEN = 3
+    FORCED = 4
+    STALLED = 5

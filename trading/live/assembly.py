@@ -1,0 +1,100 @@
+"""Puts a bot together from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from trading.config import DEMO_SYMBOLS, DEMO_TIMEFRAME, Settings
+from trading.decision.params import StrategyParams
+from trading.decision.rolling import RollingSignals
+from trading.domain.actions import Notify
+from trading.engine.config import EngineConfig, Timing
+from trading.exchange.instruments import default_instruments
+from trading.exchange.paper import PaperBook, PaperExchange
+from trading.manager import TradingManager
+from trading.market.candle_files import load_candles
+from trading.market.feed import DemoFeed, Feed, ReplayFeed
+from trading.safety.checks import Limits
+from trading.store.files import database_path
+from trading.store.journal import Journal
+from trading.store.lock import BotLock
+
+BOT_ID = "tradebot"
+PAPER_FILE = "paper-exchange.db"
+STATE_FILE = "state.json"
+KILL_FILE = "KILL"
+JOURNAL_BUSY_MS = 2_000
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A bot ready to run, and the lock that makes it the only one on its database."""
+
+    manager: TradingManager
+    lock: BotLock
+    feed: Feed
+
+
+def make_feed(settings: Settings) -> Feed:
+    """The feed that the settings name. Raises `InvalidInput` for symbols or a timeframe that the recording lacks."""
+    if settings.is_demo:
+        symbols = settings.symbols or DEMO_SYMBOLS
+        return DemoFeed(symbols, settings.timeframe or DEMO_TIMEFRAME, settings.seed, float(settings.demo_speed))
+    tables = load_candles(Path(settings.market_data), symbols=settings.symbols, interval_ms=settings.interval_ms)
+    return ReplayFeed(tables, float(settings.replay_speed))
+
+
+def engine_config(settings: Settings, feed: Feed) -> EngineConfig:
+    """The engine's configuration for this feed's symbols."""
+    costs = settings.paper_costs()
+    return EngineConfig(
+        bot_id=BOT_ID,
+        instruments=default_instruments(feed.symbols, feed.price_decimals),
+        capital=settings.max_capital_usd or settings.paper_balance,
+        params=StrategyParams(),
+        limits=Limits(
+            max_position_notional=settings.max_position_size_usd, max_open_positions=settings.max_open_positions
+        ),
+        timing=Timing(reconcile_ms=0),
+        taker_fee=costs.taker_fee,
+    )
+
+
+def make_bot(
+    settings: Settings, *, stop_at_end: bool = False, on_notify: Callable[[Notify], None] | None = None
+) -> Bot:
+    """A bot on the paper exchange, its database locked and open.
+
+    Raises:
+        TradingError: what cannot be used, and why; nothing is left open.
+    """
+    feed = make_feed(settings)
+    config = engine_config(settings, feed)
+    data_dir = settings.data_dir
+    data_dir.mkdir(parents=True, exist_ok=True)
+    lock = BotLock(database_path(settings.database)).acquire()
+    with ExitStack() as undo:
+        undo.callback(lock.release)
+        journal = Journal.open(settings.database, config.bot_id, busy_timeout_ms=JOURNAL_BUSY_MS)
+        undo.callback(journal.close)
+        book = PaperBook(
+            data_dir / PAPER_FILE, config.instruments, {config.quote: settings.paper_balance}, settings.paper_costs()
+        )
+        undo.callback(book.close)
+        manager = TradingManager(
+            config=config,
+            exchange=PaperExchange(book),
+            feed=feed,
+            journal=journal,
+            signals=RollingSignals(config.params, feed.interval_ms),
+            state_file=data_dir / STATE_FILE,
+            kill_file=data_dir / KILL_FILE,
+            policy=settings.shutdown_policy,
+            stop_at_end=stop_at_end,
+            on_notify=on_notify,
+        )
+        undo.pop_all()
+    return Bot(manager, lock, feed)

@@ -1,0 +1,99 @@
+"""Actions carried to the exchange, all of a round at once, each within its time. A time-out is doubt, never a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from trading.domain.actions import Action, CancelOrder, FetchAccount, QueryOrder, SubmitOrder
+from trading.domain.events import CancelUnknown, Event, OrderRejected, OrderUnknown, QueryFailed
+from trading.domain.orders import Purpose
+from trading.exchange.protocol import Exchange
+
+log = structlog.get_logger(__name__)
+
+REQUEST_TIMEOUT_SECONDS = 10.0
+NOT_SENT = "NOT_SENT"
+
+
+class Requests:
+    """Sends what the engine asks for.
+
+    Args:
+        exchange: where to.
+        entries_stopped: asked right before each entry is sent: empty, or why it must not be.
+        timeout_s: for each request.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        entries_stopped: Callable[[], str],
+        *,
+        timeout_s: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> None:
+        self._exchange = exchange
+        self._entries_stopped = entries_stopped
+        self._timeout_s = timeout_s
+
+    async def carry_out(self, actions: Sequence[Action], now_ms: int) -> list[Event]:
+        """All of these at once; their answers in the order of the actions."""
+        sent = [self._request(action, now_ms) for action in actions]
+        answers = await asyncio.gather(*(self._answered(request) for request in sent if request is not None))
+        return [event for answer in answers for event in answer]
+
+    def _request(self, action: Action, now_ms: int) -> tuple[Awaitable[Sequence[Event]], Event] | None:
+        """The request for an action, and the event that stands for its time-out; None for what is not a request."""
+        exchange = self._exchange
+        match action:
+            case SubmitOrder(order=approved):
+                intent = approved.value
+                why = self._entries_stopped() if intent.purpose is Purpose.ENTRY else ""
+                if why:
+                    refusal = OrderRejected(
+                        time_ms=now_ms, client_order_id=intent.client_order_id, code=NOT_SENT, message=why
+                    )
+                    return _given(refusal), refusal
+                log.info(
+                    "order.send",
+                    symbol=intent.symbol,
+                    purpose=intent.purpose,
+                    side=intent.side,
+                    type=intent.type,
+                    quantity=intent.quantity,
+                    stop_price=intent.stop_price,
+                    id=intent.client_order_id,
+                )
+                lost: Event = OrderUnknown(
+                    time_ms=now_ms, client_order_id=intent.client_order_id, message=self._no_answer
+                )
+                return exchange.submit(approved, now_ms), lost
+            case CancelOrder(client_order_id=order_id, symbol=symbol):
+                lost = CancelUnknown(time_ms=now_ms, client_order_id=order_id, message=self._no_answer)
+                return exchange.cancel(order_id, symbol, now_ms), lost
+            case QueryOrder(client_order_id=order_id, symbol=symbol):
+                lost = QueryFailed(time_ms=now_ms, subject=order_id, message=self._no_answer)
+                return exchange.query(order_id, symbol, now_ms), lost
+            case FetchAccount(token=token):
+                lost = QueryFailed(time_ms=now_ms, subject="account", message=self._no_answer)
+                return exchange.account(token, now_ms), lost
+            case _:
+                return None
+
+    @property
+    def _no_answer(self) -> str:
+        return f"no answer within {self._timeout_s:g} s"
+
+    async def _answered(self, request: tuple[Awaitable[Sequence[Event]], Event]) -> Sequence[Event]:
+        pending, lost = request
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await pending
+        except TimeoutError:
+            return [lost]
+
+
+async def _given(event: Event) -> Sequence[Event]:
+    return [event]

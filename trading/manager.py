@@ -1,0 +1,332 @@
+"""The live driver: takes candles and commands in, has the engine decide, commits, and only then acts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import structlog
+
+from trading.decision.bars import HISTORY_CANDLES
+from trading.decision.rolling import RollingSignals
+from trading.domain.actions import Level, Notify
+from trading.domain.candles import Candle, check_candle
+from trading.domain.errors import InvalidInput, InvariantViolated, TradingError
+from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event, Started
+from trading.engine.config import EngineConfig
+from trading.engine.engine import Engine
+from trading.engine.state import EngineState
+from trading.exchange.paper_file import PaperFileError
+from trading.exchange.protocol import Exchange
+from trading.exit_codes import ExitCode
+from trading.live.commit_line import CommitLine
+from trading.live.database_calls import DatabaseCalls
+from trading.live.requests import Requests
+from trading.market.feed import Feed
+from trading.state import TradingState
+from trading.store.journal import Journal
+from trading.utils.shutdown import GracefulShutdownHandler
+
+log = structlog.get_logger(__name__)
+
+ROUNDS_MAX = 1_000
+BATCHES_AHEAD = 8
+POLL_SECONDS = 0.5
+RETRY_SECONDS = 1.0
+READY_WITHIN_SECONDS = 120.0
+
+
+@runtime_checkable
+class CandleDriven(Protocol):
+    """An exchange whose market moves with the candles that it is given: the paper exchange."""
+
+    async def open_phase(self, candles: Sequence[Candle]) -> Sequence[Event]:
+        """What happens at the candles' open."""
+        ...
+
+    async def range_phase(self, candles: Sequence[Candle]) -> Sequence[Event]:
+        """What happens between low and high."""
+        ...
+
+    async def observe(self, symbol: str, close_time_ms: int, price: Decimal) -> None:
+        """The last price, where no candle brings it."""
+        ...
+
+    async def fill_waiting(self, now_ms: int) -> Sequence[Event]:
+        """Fill what waits for an open that will not come."""
+        ...
+
+
+class TradingManager:
+    """One bot, from its start to its end.
+
+    Args:
+        config: the engine's.
+        exchange: where orders go; closed last.
+        feed: where candles come from.
+        journal: open, and held by this process alone.
+        signals: the decision path, with no history yet.
+        state_file: where the readable copy of the state goes at the end.
+        kill_file: its existence sets the kill switch.
+        policy: what a stop does with positions: flatten, cancel or keep.
+        shutdown_timeout_s: the whole budget of a graceful stop.
+        stop_at_end: end when the feed does, instead of staying up idle.
+        on_notify: is told of every notification.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: EngineConfig,
+        exchange: Exchange,
+        feed: Feed,
+        journal: Journal,
+        signals: RollingSignals,
+        state_file: Path,
+        kill_file: Path,
+        policy: str = "flatten",
+        shutdown_timeout_s: float = 30.0,
+        stop_at_end: bool = False,
+        on_notify: Callable[[Notify], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.exchange = exchange
+        self.feed = feed
+        self.journal = journal
+        self.policy = policy
+        self.state_file = state_file
+        self._signals = signals
+        self._stop_at_end = stop_at_end
+        self._on_notify = on_notify or log_notification
+        state = EngineState(config.bot_id)
+        state.restore(journal.load())
+        self.engine = Engine(config, signals, state)
+        self.line = CommitLine(self.engine, journal, on_notify=self._on_notify)
+        self.database = DatabaseCalls(journal, kill_file)
+        self.requests = Requests(exchange, self.database.entries_stopped)
+        self.beat_at = time.monotonic()
+        self.phase = "starting"
+        self._next_poll = 0.0
+        self.shutdown = GracefulShutdownHandler(manager=self, timeout=shutdown_timeout_s)
+        self.shutdown.register()
+
+    async def run(self) -> int:
+        """Trade until told to stop, or until the feed's end with `stop_at_end`; the process's exit code."""
+        self.shutdown.attach(asyncio.get_running_loop())
+        code = int(ExitCode.FAILED)
+        try:
+            await self._recover()
+            if not self.shutdown.requested:
+                self._warm_up()
+                await self._trade()
+            code = await self.shutdown.run()
+        except TradingError as error:
+            log.critical("bot.failed", error=str(error))
+            with suppress(TradingError):
+                await self.line.take([])
+        finally:
+            self.shutdown.restore_signals()
+            await self._close()
+            self.shutdown.disarm()
+        return code
+
+    # -- start
+
+    async def _recover(self) -> None:
+        """Bring the engine and the exchange to one view, before anything else. Bounded."""
+        self.phase = "recovering"
+        await self.database.start()
+        if isinstance(self.exchange, CandleDriven):
+            for symbol, known in sorted(self.engine.state.symbols.items()):
+                await self.exchange.observe(symbol, known.last_close_ms, known.price)
+        await self.pump([Started(time_ms=self.engine.state.now_ms, bot_id=self.config.bot_id)])
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while not self.engine.ready and not self.shutdown.requested:
+            if time.monotonic() > deadline:
+                raise TradingError(
+                    f"the exchange has not told the account's state within {READY_WITHIN_SECONDS:g} s; "
+                    "check the connection and the exchange's status page"
+                )
+            await self.wait(RETRY_SECONDS)
+            await self.tick(RETRY_SECONDS)
+        log.info(
+            "bot.reconciled",
+            positions=len(self.engine.state.positions),
+            orders=sum(map(len, self.engine.state.live.values())),
+            equity=str(self.engine.equity()),
+        )
+
+    def _warm_up(self) -> None:
+        """Give the decision path the candles before the first one to come."""
+        after = self._resume_after()
+        if after is None:
+            return
+        for symbol in self.feed.symbols:
+            self._signals.warm_up(self.feed.history(symbol, after + 1, HISTORY_CANDLES))
+
+    def _resume_after(self) -> int | None:
+        """The close time of the last candle handled. All candles of one time are committed together."""
+        handled = [s.last_close_ms for s in self.engine.state.symbols.values()]
+        return max(handled) if handled else self.feed.starts_after_ms
+
+    # -- trading
+
+    async def _trade(self) -> None:
+        """Take batch after batch until a stop is asked for."""
+        self.phase = "trading"
+        queue: asyncio.Queue[tuple[Candle, ...] | None] = asyncio.Queue(BATCHES_AHEAD)
+        feeder = asyncio.create_task(self._feed_into(queue))
+        try:
+            while not self.shutdown.requested:
+                self.beat_at = time.monotonic()
+                if self.beat_at >= self._next_poll:
+                    await self._poll()
+                # Signals and the feed get their turn between any two batches.
+                await asyncio.sleep(0)
+                if not queue.empty():
+                    batch = queue.get_nowait()
+                    if batch is not None:
+                        await self._step(batch, more=not queue.empty())
+                    elif await self._feed_ended(feeder):
+                        return
+                elif self.line.has_uncommitted:
+                    await self.pump([])
+                else:
+                    await self.wait(POLL_SECONDS)
+        finally:
+            feeder.cancel()
+            with suppress(asyncio.CancelledError):
+                await feeder
+            if self.line.has_uncommitted:
+                await self.pump([])
+
+    async def _feed_into(self, queue: asyncio.Queue[tuple[Candle, ...] | None]) -> None:
+        try:
+            async for batch in self.feed.batches(self._resume_after()):
+                await queue.put(batch)
+                self.shutdown.wake.set()
+        finally:
+            with suppress(asyncio.QueueFull):
+                queue.put_nowait(None)
+            self.shutdown.wake.set()
+
+    async def _feed_ended(self, feeder: asyncio.Task[None]) -> bool:
+        """What to do at the feed's end; whether to stop. An error of the feed is the bot's."""
+        await feeder
+        self.phase = "idle"
+        log.info("feed.ended", label=self.feed.label, note="no more candles; the bot stays up until it is stopped")
+        return self._stop_at_end
+
+    async def _step(self, batch: tuple[Candle, ...], *, more: bool) -> None:
+        """One close time: the exchange's open, its range, then the closed candles of all symbols."""
+        candles = [candle for candle in batch if self._is_sound(candle)]
+        if not candles:
+            return
+        if isinstance(self.exchange, CandleDriven):
+            for phase in (self.exchange.open_phase, self.exchange.range_phase):
+                events = await self._market_moves(phase, candles)
+                if events:
+                    await self.pump(events)
+        close_ms = candles[0].close_time_ms
+        closed: list[Event] = [ClockTick(time_ms=close_ms)]
+        closed.extend(CandleClosed(time_ms=close_ms, candle=candle) for candle in candles)
+        await self.pump(closed, may_wait=more)
+
+    async def _market_moves(
+        self, phase: Callable[[Sequence[Candle]], Awaitable[Sequence[Event]]], candles: Sequence[Candle]
+    ) -> Sequence[Event]:
+        """A phase of the paper market, repeated while its file cannot be written: nothing is traded on a guess."""
+        while not self.shutdown.requested:
+            try:
+                return await phase(candles)
+            except PaperFileError as error:
+                log.error("paper.failed", error=str(error))
+                self.beat_at = time.monotonic()
+                await self.wait(RETRY_SECONDS)
+        return []
+
+    def _is_sound(self, candle: Candle) -> bool:
+        try:
+            check_candle(candle)
+        except InvalidInput as error:
+            log.error("candle.refused", error=str(error))
+            self._on_notify(Notify(Level.WARNING, "CANDLE_REFUSED", str(error), candle.symbol))
+            return False
+        return True
+
+    async def pump(self, events: Sequence[Event], *, may_wait: bool = False) -> None:
+        """Handle events, commit, carry out what follows, handle the answers, until nothing follows any more."""
+        for _ in range(ROUNDS_MAX):
+            actions = await self.line.take(events, may_wait=may_wait)
+            if not actions:
+                return
+            events = await self.requests.carry_out(actions, self.engine.state.now_ms)
+            if not events:
+                return
+        raise InvariantViolated(f"no rest after {ROUNDS_MAX} rounds of events at {self.engine.state.now_ms}")
+
+    async def tick(self, seconds: float) -> None:
+        """Tell the engine that time went on although no candle says so."""
+        await self.pump([ClockTick(time_ms=self.engine.state.now_ms + round(seconds * 1000))])
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep, at most so long: less when a stop is asked for or a batch has come."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.shutdown.wake.wait()
+        self.shutdown.wake.clear()
+
+    async def _poll(self) -> None:
+        """The operator's side: kill switch, commands, the sign of life."""
+        self._next_poll = time.monotonic() + POLL_SECONDS
+        commands = await self.database.poll(
+            self.engine.state.now_ms, self.phase, killed=bool(self.engine.state.safety.killed)
+        )
+        for command in commands:
+            if command.kind is CommandKind.STOP:
+                self.shutdown.request(f"tradebot stop by {command.by}", policy=command.target)
+            log.info("command.taken", kind=command.kind, target=command.target, by=command.by, reason=command.reason)
+        if commands:
+            await self.pump(commands)
+            await self.database.answer(commands)
+
+    # -- end
+
+    def notify(self, note: Notify) -> None:
+        """Tell the owner now, outside any commit."""
+        self._on_notify(note)
+
+    async def fill_waiting(self) -> None:
+        """On paper no candle comes any more: what waits for an open is filled at the last price."""
+        if isinstance(self.exchange, CandleDriven):
+            with suppress(PaperFileError):
+                events = await self.exchange.fill_waiting(self.engine.state.now_ms)
+                if events:
+                    await self.pump(events)
+
+    async def check_with_exchange(self) -> None:
+        """Compare with the exchange once more; its word is in the engine's state afterwards."""
+        now_ms = self.engine.state.now_ms
+        await self.pump([Command(time_ms=now_ms, id="check", kind=CommandKind.RECONCILE, by="shutdown")])
+
+    def save_state(self) -> None:
+        """Write the readable copy of the state beside the database."""
+        TradingState.of(self.engine).save(self.state_file)
+
+    async def _close(self) -> None:
+        """Let go of everything; the exchange last."""
+        self.line.close()
+        await self.database.close()
+        self.journal.close()
+        await self.exchange.close()
+
+
+def log_notification(note: Notify) -> None:
+    """Put a notification into the log, at its level."""
+    write = {Level.INFO: log.info, Level.WARNING: log.warning, Level.CRITICAL: log.critical}[note.level]
+    write("notify", code=note.code, text=note.text, symbol=note.symbol or None)
