@@ -355,6 +355,14 @@ def test_a_closed_stream_stops_nothing() -> None:
     assert lines(fresh)[0]["event"] == "again"
 
 
+def test_a_logger_of_structlog_itself_names_its_component_too() -> None:
+    log = structlog.get_logger("trading.manager")
+    stream = configured()
+    log.bind(symbol="BTC/USDT").info("e")
+    structlog.get_logger().info("e")
+    assert [line.get("component") for line in lines(stream)] == ["trading.manager", None]
+
+
 def test_a_logger_made_before_the_configuration_follows_it() -> None:
     log = get_logger("early")
     stream = configured()

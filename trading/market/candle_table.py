@@ -21,6 +21,7 @@ COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 EARLIEST_MS = 0
 LATEST_MS = 253_402_300_800_000
 """10000-01-01 UTC: the first moment that Python's datetime cannot express."""
+PRICE_DECIMALS_MAX = 10
 _ROWS_WITH_NEIGHBOURS = 10  # so many candles without two adjacent ones are not gaps but another timeframe
 
 
@@ -83,10 +84,19 @@ class CandleTable:
         return [self.candle(row) for row in range(*slice(start, stop).indices(len(self)))]
 
     def price_decimals(self) -> int:
-        """The most decimals that a price of the first thousand candles has: what a tick of them is made of."""
-        prices = {*self.high[:1000].tolist(), *self.low[:1000].tolist(), *self.close[:1000].tolist()}
-        exponents = (Decimal(repr(price)).normalize().as_tuple().exponent for price in prices)
-        return max(0, *(-e for e in exponents if isinstance(e, int)))
+        """How many decimals the prices are written with: of the one that has most, trailing zeros aside.
+
+        Raises:
+            InvalidInput: more than `PRICE_DECIMALS_MAX`.
+        """
+        for decimals in range(PRICE_DECIMALS_MAX + 1):
+            unit = 10.0**decimals
+            if all(
+                (np.rint(prices * unit) / unit == prices).all()
+                for prices in (self.open, self.high, self.low, self.close)
+            ):
+                return decimals
+        raise InvalidInput(f"{self.symbol} prices", "too many decimals", f"at most {PRICE_DECIMALS_MAX} decimals")
 
     def rows_before(self, close_ms: int) -> int:
         """How many candles close before `close_ms` (UTC ms); also the row of the first that does not."""

@@ -44,7 +44,7 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
     Use: `log.info("order_filled", symbol=..., price=...)`: a stable event name and its values, no sentences.
     """
-    logger: FilteringBoundLogger = structlog.get_logger(component=name)
+    logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 
 
@@ -83,7 +83,7 @@ def configure_logging(
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, line_of],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *args: writer,
+        logger_factory=lambda *names: _Channel(writer, *names[:1]),
         cache_logger_on_first_use=False,
     )
     handler = _LibraryHandler(writer, line_of)
@@ -108,6 +108,9 @@ class _LineMaker:
             "level": level,
             "event": _redactor.text(str(event_dict.pop("event", ""))),
         }
+        component = event_dict.pop("component", None) or getattr(logger, "name", "")
+        if component:
+            line["component"] = _redactor.text(str(component))
         for name, value in event_dict.items():
             line[f"{name}_" if name in _RESERVED else name] = _redactor.field(name, value)
         return self._render(line)
@@ -139,7 +142,14 @@ class _Writer:
             else:
                 self._lost = 0
 
-    debug = info = warning = warn = error = exception = critical = fatal = msg = log = write
+
+class _Channel:
+    """What a logger of one component writes through."""
+
+    def __init__(self, writer: _Writer, name: str = "") -> None:
+        self.name = name
+        self.msg = writer.write
+        self.debug = self.info = self.warning = self.error = self.critical = self.msg
 
 
 class _LibraryHandler(logging.Handler):

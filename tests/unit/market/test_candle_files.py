@@ -195,6 +195,28 @@ def test_the_columns_cannot_be_changed(tmp_path: Path) -> None:
             column[0] = 1
 
 
+@pytest.mark.parametrize(
+    ("row", "decimals"),
+    [
+        ("60000,1,2,1,2,3.123", 0),
+        ("60000,100.50,200.0,100,200,3", 1),
+        ("60000,0.1,0.3,0.1,0.29,3", 2),
+        ("60000,0.19701,0.19725,0.19656,0.19708,3", 5),
+        ("60000,0.00002001,0.00003,0.00001,0.00002,3", 8),
+        ("60000,99999.99,100000.01,99999.99,100000,3", 2),
+        ("60000,0.0000000001,1,0.0000000001,1,3", 10),
+    ],
+)
+def test_decimals_of_prices(tmp_path: Path, row: str, decimals: int) -> None:
+    rows = [*(f"{i * MINUTE},1,1,1,1,1" for i in range(1, 3000)), row.replace("60000", str(3000 * MINUTE))]
+    assert load_candle_file(written(tmp_path, csv_text(*rows))).price_decimals() == decimals
+
+
+def test_too_many_decimals_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="at most 10 decimals"):
+        load_candle_file(written(tmp_path, csv_text("60000,0.00000000015,1,0.0000000001,1,3"))).price_decimals()
+
+
 def test_rows_before_counts_what_closes_earlier(tmp_path: Path) -> None:
     table = load_candle_file(written(tmp_path, csv_text(*good_rows(2), *good_rows(1, first=9))))
     assert [table.rows_before(ms) for ms in (0, MINUTE, MINUTE + 1, 2 * MINUTE + 1, 10 * MINUTE, 10 * MINUTE + 1)] == [

@@ -9,8 +9,9 @@ import pytest
 from tests.unit.market.candle_helpers import MINUTE, table
 from trading.domain.candles import Candle
 from trading.domain.errors import InvalidInput
+from trading.exchange.instruments import default_instruments
 from trading.market.batches import batches
-from trading.market.demo import DemoMarket
+from trading.market.demo import DemoMarket, demo_instrument
 from trading.market.demo_facts import DEMO_LABEL, DEMO_START_MS
 from trading.market.feed import HISTORY_MAX, Clock, DemoFeed, Feed, LoopClock, ReplayFeed
 
@@ -152,6 +153,14 @@ def test_demo_ends_with_the_calendar() -> None:
     last = DemoMarket(9, 86_400_000).end - 1
     found = collected(demo(timeframe="1d"), last * 86_400_000)
     assert [batch[0].open_time_ms for batch in found] == [last * 86_400_000]
+
+
+def test_decimals_of_prices_make_rules_that_the_prices_keep() -> None:
+    assert replay().price_decimals == {"A/USDT": 0, "B/USDT": 0}
+    feed = DemoFeed(["FOO/USDT", "BTC/USDT"], "5m", 9, 0)
+    rules = default_instruments(feed.symbols, feed.price_decimals)
+    assert feed.price_decimals["BTC/USDT"] == 2
+    assert rules == {symbol: demo_instrument(symbol) for symbol in feed.symbols}
 
 
 def test_labels_say_what_the_prices_are() -> None:
