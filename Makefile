@@ -8,11 +8,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+VENV := .venv
 ifdef PYTHON
 export PYTHON
-VENV ?= .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-else
-VENV ?= .venv
+VENV := .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 endif
 BENCH_VENV := $(VENV)-bench
 PY := $(VENV)/bin/python
