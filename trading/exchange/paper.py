@@ -53,6 +53,7 @@ class PaperBook:
         self._file = PaperFile.create(path, self._simulated.state(), quotes) if is_new else PaperFile.open(path)
         self._saved_cursors: dict[str, int] = {}
         self._is_stale = True
+        self._is_closed = False
         try:
             if self._file.quotes() != quotes:
                 made_for = ", ".join(self._file.quotes())
@@ -150,11 +151,14 @@ class PaperBook:
         self._simulated.check()
 
     def close(self) -> None:
-        """Save cursors and prices, and let go of the file.
+        """Save cursors and prices, and let go of the file. Nothing can be asked afterwards; closing again is harmless.
 
         Raises:
             PaperFileError: they could not be saved. The file is closed all the same.
         """
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
             if not self._is_stale:
                 self._save(only_if_changed=False)
@@ -171,6 +175,8 @@ class PaperBook:
 
     def _refresh(self) -> None:
         """After a failed save memory is ahead of the file, whose word counts: read it again."""
+        if self._is_closed:
+            raise PaperFileError(f"{self._file.path} is closed")
         if not self._is_stale:
             return
         try:

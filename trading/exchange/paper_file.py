@@ -157,12 +157,18 @@ class PaperFile:
         except sqlite3.Error as error:
             raise PaperFileError(f"{self.path} could not be written: {error}") from error
         finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            self._roll_back()
 
     def close(self) -> None:
         """Close the file and let go of its lock."""
         self._connection.close()
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise PaperFileError(f"{self.path} could not be rolled back: {error}") from error
 
     def _meta(self, key: str) -> str:
         row = self._rows("SELECT value FROM meta WHERE key = ?", (key,))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +19,15 @@ from trading.exchange.instruments import (
     unified_symbol,
 )
 
-FOLDER = os.environ.get("TRADEBOT_RECORDED_CANDLES", "")
-FILES = sorted(Path(FOLDER).glob("*.csv.gz")) if FOLDER else []
 ROWS_SAMPLED = 37
 
 
 @pytest.mark.recorded
-@pytest.mark.skipif(not FILES, reason="TRADEBOT_RECORDED_CANDLES names no folder with recorded candles")
-def test_recorded_prices_are_whole_ticks_of_the_table() -> None:
+def test_recorded_prices_are_whole_ticks_of_the_table(recorded_candles: Path) -> None:
     """Every 37th row of every file, all four prices."""
-    for path in FILES:
+    files = sorted(recorded_candles.glob("*.csv.gz"))
+    assert files, f"{recorded_candles} has no candles"
+    for path in files:
         instrument = table_instrument(unified_symbol(path.name.split("-")[0]))
         assert instrument is not None, path.name
         for price in _recorded_prices(path):
