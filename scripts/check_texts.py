@@ -15,7 +15,7 @@ BINARY = frozenset({".png", ".ico", ".gz", ".woff2", ".onnx", ".db", ".jpg", ".z
 REGISTRY_HOSTS = re.compile(
     r"(?:py(?:pi|thonhosted)|npm(?:js|mirror)|yarnpkg|(?:deb|security)[.]debian|(?:archive|security)[.]ubuntu)[.](?:org|com|io)"
 )
-HOME_FOLDERS = re.compile(r"(?<![\w.$}/-])/(?:root|home|Users|work)/[\w.-]+")
+HOME_FOLDERS = re.compile(r"(?<![\w.$}/-])/(?:root|home|Users|work)/(?!(?:me|you|user|app)\b)[\w.-]+")
 
 
 def files_of(root: Path) -> list[Path]:
