@@ -182,9 +182,7 @@ class BacktestRunner:
         raise InvariantViolated(f"no rest after {ROUNDS_MAX} rounds of events at {engine.state.now_ms}")
 
     def _close_all(self, now_ms: int) -> None:
-        command = Command(
-            time_ms=now_ms, id="end", kind=CommandKind.CLOSE_ALL, by="backtest", reason="end of data"
-        )
+        command = Command(time_ms=now_ms, id="end", kind=CommandKind.CLOSE_ALL, by="backtest", reason="end of data")
         self._pump([command])
         events = self.exchange.fill_waiting(self.engine.state.now_ms)
         if events:

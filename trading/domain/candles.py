@@ -44,4 +44,5 @@ def check_candle(candle: Candle) -> None:
     if candle.low > min(candle.open, candle.close):
         raise InvalidInput(f"{where} low", str(candle.low), "not above open or close")
     if candle.interval_ms <= 0 or candle.open_time_ms % candle.interval_ms:
-        raise InvalidInput(f"{where} open_time_ms", candle.open_time_ms, f"a multiple of the interval, {candle.interval_ms} ms")
+        allowed = f"a multiple of the interval, {candle.interval_ms} ms"
+        raise InvalidInput(f"{where} open_time_ms", candle.open_time_ms, allowed)

@@ -61,7 +61,7 @@ class OrderTriggered(_Event, frozen=True, kw_only=True):
 
 
 class OrderCanceled(_Event, frozen=True, kw_only=True):
-    """The exchange confirms that the order no longer rests. `filled_quantity` is its word on the cumulative fill (base)."""
+    """The exchange confirms that the order rests no longer. `filled_quantity` (base) is its word on all fills."""
 
     client_order_id: str
     filled_quantity: Decimal
@@ -141,7 +141,8 @@ class CommandKind(StrEnum):
     """What an operator can ask for.
 
     CANCEL_ENTRIES ends every entry that rests. PROTECT takes exits back that were decided and not sent, so that stops
-    rest again: the last thing before a process ends that could not close everything. RECONCILE asks the exchange for everything now.
+    rest again: the last thing before a process ends that could not close everything. RECONCILE asks the exchange for
+    everything now.
     """
 
     CANCEL_ORDER = "cancel_order"

@@ -26,8 +26,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     A position exists from its decision on, before its first fill. stop_price is where the protective stop should rest,
     target_price where profit is taken, trail_distance how far the stop follows `high_water`. exit_reason is set once an
-    exit has been decided; exit_retry_ms and stop_retry_ms are when a refused order may be tried again. unprotected_since_ms: since when
-    more than dust is held without an acknowledged stop. orders_placed numbers the position's orders.
+    exit has been decided; exit_retry_ms and stop_retry_ms are when a refused order may be tried again.
+    unprotected_since_ms: since when more than dust is held without an acknowledged stop. orders_placed numbers the
+    position's orders.
     """
 
     id: str
@@ -107,7 +108,7 @@ class CorrectionKind(StrEnum):
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of a position that no fill explains. quantity in base, cost and cash in quote; signs as they are added."""
+    """A change of a position that no fill explains. quantity in base, cost and cash in quote, as they are added."""
 
     id: str
     position_id: str

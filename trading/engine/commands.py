@@ -13,21 +13,14 @@ from trading.engine.protection import request_exit
 
 def on_command(desk: Desk, command: Command) -> set[str]:
     """Carry the command out; the symbols to look at after it. One that names nothing known is answered, not failed."""
-    safety = desk.state.safety
     why = command.reason or f"by {command.by}"
     match command.kind:
-        case CommandKind.PAUSE:
-            desk.state.put(replace(safety, paused=why))
-        case CommandKind.RESUME:
-            desk.state.put(replace(safety, paused="", halted="", losing_streak=0, order_failures=0))
-        case CommandKind.KILL:
-            desk.state.put(replace(safety, killed=why))
-            desk.notify(Level.CRITICAL, "KILLED", why)
-            _cancel_entries(desk)
-            if command.target == "flatten":
-                return _close(desk, list(desk.state.positions), "killed")
-        case CommandKind.RESET_KILL:
-            desk.state.put(replace(safety, killed=""))
+        case CommandKind.PAUSE | CommandKind.RESUME | CommandKind.KILL | CommandKind.RESET_KILL:
+            _set_latches(desk, command.kind, why)
+            if command.kind is CommandKind.KILL:
+                _cancel_entries(desk)
+                if command.target == "flatten":
+                    return _close(desk, list(desk.state.positions), "killed")
         case CommandKind.CLOSE_POSITION:
             return _close(desk, [command.target], "closed by operator")
         case CommandKind.CLOSE_ALL:
@@ -49,6 +42,20 @@ def on_command(desk: Desk, command: Command) -> set[str]:
         case CommandKind.STOP | CommandKind.RESOLVE:
             desk.notify(Level.WARNING, "COMMAND_NOT_FOR_ENGINE", f"{command.kind} is carried out by the driver")
     return set(desk.state.positions) | set(desk.state.live)
+
+
+def _set_latches(desk: Desk, kind: CommandKind, why: str) -> None:
+    safety = desk.state.safety
+    if kind is CommandKind.PAUSE:
+        safety = replace(safety, paused=why)
+    elif kind is CommandKind.RESUME:
+        safety = replace(safety, paused="", halted="", losing_streak=0, order_failures=0)
+    elif kind is CommandKind.RESET_KILL:
+        safety = replace(safety, killed="")
+    else:
+        safety = replace(safety, killed=why)
+        desk.notify(Level.CRITICAL, "KILLED", why)
+    desk.state.put(safety)
 
 
 def _close(desk: Desk, symbols: list[str], reason: str) -> set[str]:

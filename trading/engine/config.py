@@ -16,10 +16,11 @@ from trading.safety.checks import Limits
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """How long the engine waits for what, in milliseconds of event time.
 
-    answer: a submitted or cancelled order without an answer is in doubt after it. query: between two questions about the
-    same order. protect: a position may be without an acknowledged stop for this long. stop_fill: a triggered stop may
-    work this long before the market exit. exit_retry: after a refused exit (doubled each time, at most 64-fold).
-    account: a snapshot without an answer is asked for again. reconcile: between two periodic reconciliations (0: none).
+    answer_ms: a submitted or cancelled order without an answer is in doubt after it. query_ms: between two questions
+    about the same order. protect_ms: a position may be without an acknowledged stop for this long. stop_fill_ms: a
+    triggered stop may work this long before the market exit. exit_retry_ms: after a refused exit (doubled each time, at
+    most 64-fold). account_ms: a snapshot without an answer is asked for again. reconcile_ms: between two periodic
+    reconciliations (0: none).
     """
 
     answer_ms: int = 5_000
@@ -34,10 +35,11 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine needs to know besides its state.
 
-    instruments: by symbol, all with the same quote coin. capital: the most of the account, in quote, that the bot trades
-    with. taker_fee: fraction of the notional that sizing reserves. fixed_quantity: trade this many base units instead of
-    sizing by risk. protect: keep a stop at the exchange for every position (only a benchmark turns it off).
-    record_holds: make a `Decision` of every HOLD too.
+    instruments: by symbol, all with the same quote coin. capital: the most of the account, in quote, that the bot
+    trades with. taker_fee: fraction of the notional that sizing reserves. fixed_quantity: trade this many base units
+    instead of sizing by risk; such a position has no stop price, so that it needs `protect` off. protect: keep a stop
+    at the exchange for every position (only a benchmark turns it off). record_holds: make a `Decision` of every HOLD
+    too.
     """
 
     bot_id: str

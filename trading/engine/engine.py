@@ -89,8 +89,7 @@ class Engine:
     def handle(self, event: Event) -> list[Action]:
         """Take one event in; what is to be done about it. Changes of state are in `state.take_changes()`."""
         state = self.state
-        if event.time_ms > state.now_ms:
-            state.now_ms = event.time_ms
+        state.now_ms = max(state.now_ms, event.time_ms)
         if type(event) is CandleClosed:
             self._on_candle(event)
         else:

@@ -43,14 +43,14 @@ def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
     if blocked:
         _record(desk, candle, signal, veto=blocked)
         return
-    sizing = None
+    sizing: Sizing | None = None
     quantity = desk.config.fixed_quantity
     if quantity is None:
-        sizing = _size(desk, candle, signal)
-        if isinstance(sizing, SizingRefused):
-            _record(desk, candle, signal, veto=sizing.code, detail=sizing.text)
+        found = _size(desk, candle, signal)
+        if isinstance(found, SizingRefused):
+            _record(desk, candle, signal, veto=found.code, detail=found.text)
             return
-        quantity = sizing.quantity
+        sizing, quantity = found, found.quantity
     state = desk.state
     position_id = decision_id(desk.config.bot_id, candle.symbol, candle.close_time_ms)
     position = Position(

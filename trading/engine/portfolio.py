@@ -152,18 +152,14 @@ def _correct(
             note=note,
         )
     )
-    return replace(
-        position, adjusted=position.adjusted + quantity, adjusted_cost=position.adjusted_cost + cost
-    )
+    return replace(position, adjusted=position.adjusted + quantity, adjusted_cost=position.adjusted_cost + cost)
 
 
 def _oversold(desk: Desk, account: Account, position: Position, fill: Fill) -> tuple[Account, Position]:
     """More was sold than the bot held: the owner's coins. Their proceeds are not the bot's cash."""
     excess = -position.quantity
     worth = excess * fill.price
-    desk.notify(
-        Level.CRITICAL, "SOLD_NOT_HELD", f"{excess} {fill.symbol} sold that the bot did not hold", fill.symbol
-    )
+    desk.notify(Level.CRITICAL, "SOLD_NOT_HELD", f"{excess} {fill.symbol} sold that the bot did not hold", fill.symbol)
     desk.state.put(
         Correction(
             id=f"{position.id}-{CorrectionKind.RECONCILED}-{fill.trade_id}",

@@ -1,7 +1,7 @@
 """One position's orders, brought level by level to what they should be: entry gone, stop resting, exit sold.
 
 `plan` looks only at the state, never at what was asked before, so it does the same after a restart as without one. On
-spot a resting stop locks the coins: an exit cancels it, waits for the confirmation, reads the balance again, then sells.
+spot a resting stop locks the coins: an exit cancels it, waits for the confirmation, reads the balance again, and sells.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def request_exit(desk: Desk, position: Position, reason: str) -> Position:
 
 
 def on_exit_rejected(desk: Desk, order: Order) -> None:
-    """A refused stop or exit. A stop that cannot rest means the price is beyond it: sell. An exit is tried again later."""
+    """A refused stop or exit. Where no stop can rest the price is beyond it: sell. An exit is tried again later."""
     position = desk.state.positions.get(order.intent.symbol)
     if position is None or position.id != order.intent.position_id:
         return
@@ -97,9 +97,7 @@ def on_exit_rejected(desk: Desk, order: Order) -> None:
     refused = sum(
         1
         for o in desk.state.orders.values()
-        if o.intent.position_id == position.id
-        and o.intent.purpose is Purpose.EXIT
-        and o.state is OrderState.REJECTED
+        if o.intent.position_id == position.id and o.intent.purpose is Purpose.EXIT and o.state is OrderState.REJECTED
     )
     wait = desk.config.timing.exit_retry_ms * 2 ** min(refused - 1, RETRY_DOUBLINGS)
     desk.state.put(replace(position, exit_retry_ms=desk.state.now_ms + wait))
@@ -228,9 +226,7 @@ def _place(desk: Desk, position: Position, purpose: Purpose, quantity: Decimal, 
     desk.state.put(replace(position, orders_placed=leg))
     refusal = desk.submit(intent)
     if refusal is not None:
-        desk.notify(
-            Level.CRITICAL, refusal.code, f"{purpose} of {position.symbol}: {refusal.message}", position.symbol
-        )
+        desk.notify(Level.CRITICAL, refusal.code, f"{purpose} of {position.symbol}: {refusal.message}", position.symbol)
 
 
 def _watch_protection(desk: Desk, symbol: str) -> None:

@@ -127,7 +127,7 @@ def on_canceled(desk: Desk, event: OrderCanceled) -> str | None:
 
 
 def on_cancel_rejected(desk: Desk, event: CancelRejected) -> str | None:
-    """It could not be cancelled: it may have filled just now, or be unknown yet. It counts as live and is asked about."""
+    """Not cancelled: it may have filled just now, or be unknown yet. It counts as live and is asked about."""
     return _ask(desk, event.client_order_id)
 
 
@@ -253,7 +253,7 @@ def _ask(desk: Desk, client_order_id: str) -> str | None:
     return order.intent.symbol
 
 
-def _not_ours(desk: Desk, client_order_id: str) -> None:
+def _not_ours(desk: Desk, client_order_id: str) -> str | None:
     """A report on an order that we do not remember. With our tag it is an alarm; without it none of our business."""
     if client_order_id.startswith(desk.tag):
         desk.notify(Level.CRITICAL, "ORDER_NOT_REMEMBERED", f"{client_order_id} bears our tag, but is not known")

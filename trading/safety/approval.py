@@ -24,7 +24,7 @@ class RiskCheck:
         for check in self._checks:
             try:
                 refusal = check.validate(intent, view)
-            except Exception as error:  # a broken check must stop entries, whatever broke in it
+            except Exception as error:  # noqa: BLE001 - a broken check must stop entries, whatever broke in it
                 return Refusal(code=CHECK_FAILED, message=f"{type(check).__name__}: {type(error).__name__}: {error}")
             if refusal is not None:
                 return refusal

@@ -18,8 +18,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What the owner allows. Percentages are of the bot's capital.
 
     max_position_notional: of one position, in quote (default 1000). max_open_positions: at once (default 3).
-    max_symbol_pct, max_gross_pct: exposure of one symbol and of all (defaults 30 and 90). collar_pct: how far an order's
-    price may be from the last one (default 5). max_orders_per_minute: entries sent in any minute (default 30).
+    max_symbol_pct, max_gross_pct: exposure of one symbol and of all (defaults 30 and 90). collar_pct: how far an
+    order's price may be from the last one (default 5). max_orders_per_minute: entries sent in any minute (default 30).
     """
 
     max_position_notional: Decimal = Decimal(1000)
@@ -34,8 +34,8 @@ class RiskView(msgspec.Struct, frozen=True, kw_only=True):
     """What the checks look at: the state of account and market just before the order.
 
     price: last price of the symbol, None where there is none. exposure: quote value by symbol of positions and of open,
-    submitting and UNKNOWN entries, counted as if filled; None where one cannot be valued. blocked: empty, or the code of
-    the latch that stops entries. held: base coin that the bot holds of the symbol.
+    submitting and UNKNOWN entries, counted as if filled; None where one cannot be valued. blocked: empty, or the code
+    of the latch that stops entries. held: base coin that the bot holds of the symbol.
     """
 
     instrument: Instrument
