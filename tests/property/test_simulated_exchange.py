@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from unittest import mock
 
 import msgspec
 from hypothesis import given
@@ -26,6 +27,7 @@ from trading.domain.events import (
     OrderTriggered,
 )
 from trading.domain.orders import Fill, Liquidity, OrderState, Side
+from trading.exchange.books import Book
 from trading.exchange.costs import FillAt
 from trading.exchange.matching import has_limit
 from trading.exchange.records import SimOrder, SimState
@@ -173,6 +175,17 @@ def test_quiet_candles_may_be_skipped_by_a_driver(script: Script) -> None:
         else:
             # With fills at the close the volume of the skipped candle counts, so this driver may not skip.
             break
+
+
+@given(script=scripts())
+def test_the_quick_look_at_a_range_hides_nothing(script: Script) -> None:
+    """An exchange that looks at every order at every candle answers the same."""
+    exchange, thorough = new_exchange(script), new_exchange(script)
+    for step in script.steps:
+        events = play(exchange, step)
+        with mock.patch.object(Book, "is_quiet", return_value=False):
+            assert play(thorough, step) == events
+    assert exchange.state() == thorough.state()
 
 
 @given(script=scripts())

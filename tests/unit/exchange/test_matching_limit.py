@@ -19,6 +19,7 @@ from tests.unit.exchange.exchange_helpers import (
     prices,
 )
 from trading.domain.orders import Liquidity, Side
+from trading.exchange.books import Book
 from trading.exchange.costs import FeePolicy, FillAt
 
 
@@ -31,10 +32,13 @@ from trading.exchange.costs import FeePolicy, FillAt
         (Side.SELL, "105", "100", "105.01", True),
     ],
 )
+@pytest.mark.parametrize("is_shortcut_taken", [True, False])
 def test_a_resting_order_fills_when_the_market_trades_through_it(
-    side: Side, price: str, low: str, high: str, fills_: bool
+    side: Side, price: str, low: str, high: str, fills_: bool, is_shortcut_taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A touch is not enough: whoever queued before us is served first."""
+    """A touch is not enough: whoever queued before us is served first. With the quick look at the range or without."""
+    if not is_shortcut_taken:
+        monkeypatch.setattr(Book, "is_quiet", lambda *_: False)
     made = exchange(USDT="1000", BTC="1")
     made.submit(limit(1, side, "1", price), at(0))
     events = play(made, candle(0, "100", high, low, "100"))

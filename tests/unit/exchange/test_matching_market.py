@@ -134,6 +134,14 @@ def test_volume_share_is_one_budget_for_both_phases() -> None:
     assert prices(play(made, flat(1, "85", volume="100"))) == [(D(90), D(2))]
 
 
+def test_a_range_without_its_open_has_the_volume_of_its_own_candle() -> None:
+    """A driver may leave out the open of a symbol that had no order then."""
+    made = exchange(costs=costs(max_volume_share="0.1"))
+    made.submit(market(1, Side.BUY, "3"), at(0))
+    assert prices(play(made, flat(0, "100", volume="20"))) == [(D(100), D(2))]
+    assert prices(made.range_phase(flat(1, "101", volume="20"))) == [(D(101), D(1))]
+
+
 def test_a_buy_that_the_open_makes_too_dear_is_trimmed_and_the_rest_expires() -> None:
     """10 at 100 locks all of 1000; at 120 it pays for 8.333."""
     made = exchange(USDT="1000")

@@ -16,6 +16,7 @@ from tests.unit.exchange.exchange_helpers import (
     fills,
     flat,
     limit,
+    market,
     play,
     prices,
     stop,
@@ -82,6 +83,15 @@ def test_where_a_candle_touches_stop_and_target_the_stop_comes_first() -> None:
     made.submit(stop(2, Side.SELL, "1", "95"), at(0))
     events = play(made, candle(0, "100", "110", "90", "100", volume="10"))
     assert prices(events) == [(D(95), D(1))]
+
+
+def test_at_the_open_too_a_gapped_stop_comes_before_an_older_limit_order() -> None:
+    """The volume is enough for one of them: the sale at a loss, not the purchase."""
+    made = exchange(costs=costs(max_volume_share="0.1"), USDT="1000", BTC="1")
+    made.submit(limit(1, Side.BUY, "1", "95"), at(0))
+    made.submit(stop(2, Side.SELL, "1", "95"), at(0))
+    events = made.open_phase(flat(0, "90", volume="10"))
+    assert [(fill.side, fill.price) for fill in fills(events)] == [(Side.SELL, D(90))]
 
 
 def test_the_nearer_stop_is_triggered_first() -> None:
@@ -179,5 +189,13 @@ def test_times_within_a_phase_never_go_back() -> None:
     made.submit(stop(1, Side.SELL, "1", "97"), at(0) + 50_000)
     made.submit(stop(2, Side.SELL, "1", "95"), at(0))
     times = [event.time_ms for event in play(made, candle(0, "100", "100", "90", "91"))]
-    assert times == sorted(times)
-    assert times[0] == at(0) + 50_100
+    assert times == [at(0) + 50_100] * 4
+
+
+def test_times_of_late_market_orders_never_go_back_either() -> None:
+    """Sent at 50 s and at 40 s, served in the order of their ids."""
+    made = exchange(BTC="3")
+    made.submit(market(1, Side.SELL, "1"), at(0) + 50_000)
+    made.submit(market(2, Side.SELL, "1"), at(0) + 40_000)
+    times = [event.time_ms for event in play(made, flat(0, "100"))]
+    assert times == [at(0) + 50_000] * 2

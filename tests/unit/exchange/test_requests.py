@@ -208,6 +208,19 @@ def test_memory_is_bounded_by_dropping_the_oldest_finished_orders() -> None:
     made.check()
 
 
+def test_dropping_an_order_leaves_the_newer_one_of_the_same_client_id() -> None:
+    """The id was used again before the older order was forgotten."""
+    made = exchange(USDT="10000")
+    made.submit(limit(0, Side.BUY, "1", "50"), at(0))
+    made.cancel(f"{0:032x}", SYMBOL, at(0))
+    made.submit(limit(0, Side.BUY, "1", "50"), at(0))
+    for number in range(1, FINISHED_ORDERS_KEPT + 1):
+        made.submit(limit(number, Side.BUY, "1", "60"), at(0))
+        made.cancel(f"{number:032x}", SYMBOL, at(0))
+    assert made.state().orders[0].order_id == 2
+    assert report_state(made, 0) is OrderState.OPEN
+
+
 def test_has_orders_tells_a_driver_which_candles_to_bring() -> None:
     """By symbol, until the last one ends."""
     made = exchange()
