@@ -22,7 +22,7 @@ ARGS ?=
 # make soak SEED=1 repeats a run that printed this seed.
 SEED ?=
 
-.PHONY: help run test soak lint bench wheel lock clean
+.PHONY: help run test soak lint lint-style lint-types lint-rules lint-shell bench wheel lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -36,13 +36,21 @@ test: $(VENV)/.ready-dev ## run the tests (within 12 minutes on two cores)
 soak: $(VENV)/.ready-dev ## run the tests' long counts, with new random cases each time
 	$(PY) -m pytest -n 2 --dist worksteal --timeout 0 --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
 
-lint: $(VENV)/.ready-dev ## check style, types, the direction of imports, purity, locks and texts
+lint: lint-style lint-types lint-rules lint-shell ## check style, types, imports, purity, locks, texts and scripts
+
+lint-style: $(VENV)/.ready-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+
+lint-types: $(VENV)/.ready-dev
 	$(PY) -m mypy
+
+lint-rules: $(VENV)/.ready-dev
 	$(PY) scripts/check_architecture.py
 	$(PY) scripts/check_locks.py
 	$(PY) scripts/check_texts.py
+
+lint-shell: $(VENV)/.ready-dev
 	$(VENV)/bin/shellcheck .ci/run scripts/*.sh
 
 bench: $(BENCH_VENV)/.ready-bench ## measure, beside backtesting.py and vectorbt

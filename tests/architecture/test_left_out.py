@@ -36,9 +36,8 @@ def run_suite(folder: Path, *arguments: str, candles: str | None = None) -> subp
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("workers", ["-n0", "-n2"])
-def test_without_candles_the_run_passes_and_says_what_is_missing(tmp_path: Path, workers: str) -> None:
-    done = run_suite(tmp_path, workers)
+def test_without_candles_the_run_passes_and_says_what_is_missing(tmp_path: Path) -> None:
+    done = run_suite(tmp_path)
     assert done.returncode == 0, done.stdout
     assert "1 test: the recorded candles are not here: TRADEBOT_RECORDED_CANDLES is not set" in done.stdout
     assert "1 passed, 1 skipped" in done.stdout

@@ -44,7 +44,7 @@ def test_the_folder_around_the_clone_is_found(repository: Path) -> None:
 
 @needs_git
 def test_ordinary_paths_and_ignored_files_are_left_alone(repository: Path) -> None:
-    (repository / "notes.md").write_text("docs/root/x, $HOME/x, ./work/x, https://example.org/home/x, /home/me/x\n", "utf-8")
+    (repository / "notes.md").write_text("docs/root/x, $HOME/x, ./work/x, example.org/home/x, /home/me/x\n", "utf-8")
     (repository / ".gitignore").write_text("*.log\n", "utf-8")
     (repository / "run.log").write_text("/" + "root/x/y\n", "utf-8")
     assert list(faults(repository)) == []
