@@ -115,6 +115,9 @@ class Bars:
         lengths = {len(column) for column in columns}
         if len(lengths) > 1:
             raise InvalidInput("candle arrays", sorted(lengths), "arrays of one length")
+        for column, dtype in zip(columns, (np.int64, *[np.float64] * 5), strict=True):
+            if column.dtype != dtype:
+                raise InvalidInput("candle arrays", column.dtype, "int64 times and float64 prices and volumes")
         times = self.open_time_ms
         self._refuse("open_time_ms", times, times % interval_ms != 0, f"multiples of the interval, {interval_ms} ms")
         self._refuse("open_time_ms", times[1:], times[1:] <= times[:-1], "rising, each once")

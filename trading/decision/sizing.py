@@ -15,8 +15,10 @@ _DIGITS = 50
 
 
 class Sizing(msgspec.Struct, frozen=True, kw_only=True):
-    """A size that may be ordered. quantity in base, whole lots; distances from the entry price in quote per base, whole
-    ticks."""
+    """A size that may be ordered.
+
+    quantity: base, whole lots. Distances from the entry price: quote per base, whole ticks.
+    """
 
     quantity: Decimal
     stop_distance: Decimal

@@ -42,8 +42,9 @@ def combine(votes: Sequence[Vote], params: StrategyParams) -> Outcome:
         opinion += sure * vote.score
         conviction += sure
         weights += vote.weight
-    score = min(max(opinion / conviction, -1.0), 1.0) if conviction > 0 else 0.0
-    confidence = min(conviction / weights, 1.0) if weights > 0 else 0.0
+    # Rounding keeps order, so neither quotient can leave its bounds where the votes are within theirs.
+    score = opinion / conviction if conviction > 0 else 0.0
+    confidence = conviction / weights if weights > 0 else 0.0
     if score >= params.enter_score and confidence >= params.min_confidence:
         return Outcome(score, confidence, Verdict.ENTER_LONG)
     return Outcome(score, confidence, Verdict.EXIT if score <= params.exit_score else Verdict.HOLD)
@@ -95,8 +96,7 @@ class Panel:
             scores.append(given)
             weights.append(weight)
         score = np.where(conviction > 0, opinion / np.where(conviction > 0, conviction, 1.0), 0.0)
-        score = np.minimum(np.maximum(score, -1.0), 1.0)
-        confidence = np.minimum(np.where(total > 0, conviction / np.where(total > 0, total, 1.0), 0.0), 1.0)
+        confidence = np.where(total > 0, conviction / np.where(total > 0, total, 1.0), 0.0)
         verdict = self._verdict(score, confidence)
         return Ballot(verdict, score, confidence, regime, cover, tuple(scores), tuple(weights))
 
@@ -118,7 +118,7 @@ class Panel:
         """Distance to the target over the one that pays for the trade, at most 1; 0 where the range is not known."""
         move = features["atr_relative"] * self._target_multiple
         paid = move / self._wanted_move if self._wanted_move > 0 else np.ones_like(move)
-        result: FloatArray = np.where(np.isfinite(move), np.minimum(paid, 1.0), 0.0)
+        result: FloatArray = np.where(np.isfinite(move), np.minimum(np.maximum(paid, 0.0), 1.0), 0.0)
         return result
 
     def _verdict(self, score: FloatArray, confidence: FloatArray) -> CodeArray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from itertools import pairwise
 
 Row = tuple[float, float, float, float, float]
 
@@ -28,7 +29,7 @@ def wilder(values: list[float], period: int) -> list[float]:
 
 
 def rsi(closes: list[float]) -> float:
-    changes = [b - a for a, b in zip(closes, closes[1:], strict=False)]
+    changes = [b - a for a, b in pairwise(closes)]
     gain = wilder([max(change, 0.0) for change in changes], 14)[-1]
     loss = wilder([max(-change, 0.0) for change in changes], 14)[-1]
     return 100 * gain / (gain + loss)
@@ -45,7 +46,7 @@ def macd(closes: list[float]) -> tuple[float, float]:
 def directional(rows: list[Row]) -> tuple[float, float, float, float]:
     """ATR, ADX, +DI and -DI of 14 candles."""
     ranges, ups, downs = [], [], []
-    for (_, high0, low0, close0, _), (_, high, low, _, _) in zip(rows, rows[1:], strict=False):
+    for (_, high0, low0, close0, _), (_, high, low, _, _) in pairwise(rows):
         ranges.append(max(high, close0) - min(low, close0))
         up, down = high - high0, low0 - low
         ups.append(up if up > down and up > 0 else 0.0)
@@ -66,12 +67,13 @@ def features(rows: list[Row]) -> dict[str, float]:
     """Every feature at the last of the rows."""
     closes = [row[3] for row in rows]
     volumes = [row[4] for row in rows]
-    returns = [b / a - 1 for a, b in zip(closes, closes[1:], strict=False)]
+    returns = [b / a - 1 for a, b in pairwise(closes)]
     line, signal = macd(closes)
     atr, adx, plus, minus = directional(rows)
     mean, deviation = statistics.fmean(closes[-20:]), statistics.pstdev(closes[-20:])
-    flow = sum(math.copysign(row[4], row[3] - old) for row, old in zip(rows[-20:], closes[-21:], strict=False)
-               if row[3] != old)
+    flow = sum(
+        math.copysign(row[4], row[3] - old) for row, old in zip(rows[-20:], closes[-21:], strict=False) if row[3] != old
+    )
     traded = sum(sum(row[1:4]) / 3 * row[4] for row in rows[-48:])
     fast_k = [place(rows[: len(rows) - back], 14) * 100 for back in range(5)]
     slow_k = [sum(fast_k[back : back + 3]) / 3 for back in range(3)]

@@ -1,14 +1,12 @@
-"""Candles for the tests of the decision path: seeded markets, kind and unkind, and the recorded ones where they are given."""
+"""Candles for the tests of the decision path: seeded markets, kind and unkind, and the recorded ones."""
 
 from __future__ import annotations
 
 import gzip
-import os
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from trading.decision.bars import Bars
 from trading.domain.candles import Candle
@@ -60,12 +58,9 @@ def candles_of(bars: Bars, symbol: str = SYMBOL, interval_ms: int = MINUTE_MS) -
     ]
 
 
-def recorded(name: str) -> Bars:
-    """The recorded candles of a file such as `BTCUSDT-5m`; skips the test where there are none."""
-    folder = os.environ.get("TRADEBOT_RECORDED_CANDLES")
-    if not folder:
-        pytest.skip("set TRADEBOT_RECORDED_CANDLES to the folder of the recorded candles")
-    with gzip.open(Path(folder) / f"{name}.csv.gz", "rt", encoding="ascii") as lines:
+def recorded(folder: Path, name: str) -> Bars:
+    """The recorded candles of a file such as `BTCUSDT-5m`."""
+    with gzip.open(folder / f"{name}.csv.gz", "rt", encoding="ascii") as lines:
         next(lines)
         rows = [line.split(",") for line in lines]
     times = np.array([int(row[0]) for row in rows], dtype=np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,10 +36,10 @@ def made_up() -> list[tuple[FeatureMatrix, dict[str, float]]]:
 
 
 @pytest.fixture(scope="module")
-def real() -> list[tuple[FeatureMatrix, dict[str, float]]]:
+def real(recorded_candles: Path) -> list[tuple[FeatureMatrix, dict[str, float]]]:
     found: list[tuple[FeatureMatrix, dict[str, float]]] = []
     for name in ("ETHUSDT-5m", "ADAUSDT-1m"):
-        found.extend(windows(recorded(name), range(600, 25_000, 397)))
+        found.extend(windows(recorded(recorded_candles, name), range(600, 25_000, 397)))
     return found
 
 
@@ -64,6 +65,7 @@ def test_analyst_scores_like_the_naive_reference_on_made_up_candles(
     assert_like_reference(name, made_up)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("name", list(reference.ANALYSTS))
 def test_analyst_scores_like_the_naive_reference_on_recorded_candles(
     name: str, real: list[tuple[FeatureMatrix, dict[str, float]]]
@@ -94,7 +96,12 @@ def one_row(**values: float) -> FeatureMatrix:
 @pytest.mark.parametrize(
     ("name", "values", "score", "confidence"),
     [
-        ("trend", {"ema_20": 101.0, "close": 104.0, "plus_di_14": 25.0, "adx_14": 22.0}, 0.4 / 2 + 0.35 / 2 + 0.25, 0.5),
+        (
+            "trend",
+            {"ema_20": 101.0, "close": 104.0, "plus_di_14": 25.0, "adx_14": 22.0},
+            0.4 / 2 + 0.35 / 2 + 0.25,
+            0.5,
+        ),
         ("mean_reversion", {"percent_b": 0.2, "rsi_14": 25.0, "stoch_k": 5.0}, 0.4 / 2 + 0.35 + 0.25, 1.0),
         ("mean_reversion", {"percent_b": 1.1, "rsi_14": 75.0, "stoch_k": 95.0, "adx_14": 35.0}, -1.0, 0.0),
         ("momentum", {"roc_48": 0.08, "roc_96": 0.11, "macd_hist": 0.4, "rsi_14": 70.0}, 1.0, 1.0),

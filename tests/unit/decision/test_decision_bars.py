@@ -47,10 +47,12 @@ def test_arrays_that_cannot_be_candles_are_refused_by_row(column: str, value: fl
         bars.check(MINUTE_MS)
 
 
-def test_arrays_of_several_lengths_and_a_bad_interval_are_refused() -> None:
+def test_arrays_of_several_lengths_or_types_and_a_bad_interval_are_refused() -> None:
     bars = market("calm", 1, 6)
     with pytest.raises(InvalidInput, match="one length"):
         dataclasses.replace(bars, close=bars.close[:5]).check(MINUTE_MS)
+    with pytest.raises(InvalidInput, match="float64"):
+        dataclasses.replace(bars, close=bars.close.astype(np.float32)).check(MINUTE_MS)
     with pytest.raises(InvalidInput, match="interval_ms: 0"):
         bars.check(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,9 @@ def assert_like_reference(bars: Bars, ends: range) -> None:
         assert set(expected) == set(FEATURE_NAMES)
         for name, value in expected.items():
             # Differences of nearly equal prices carry the rounding of the price itself.
-            assert found.at(0, name) == pytest.approx(value, rel=1e-7, abs=1e-9 * max(1.0, abs(expected["close"]))), name
+            assert found.at(0, name) == pytest.approx(value, rel=1e-7, abs=1e-9 * max(1.0, abs(expected["close"]))), (
+                name
+            )
 
 
 @pytest.mark.parametrize("kind", ["calm", "trending", "gaps"])
@@ -33,9 +36,10 @@ def test_every_feature_equals_its_textbook_definition_on_made_up_candles(kind: s
     assert_like_reference(market(kind, 3, 1500), range(700, 1500, 97))
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("name", ["BTCUSDT-1h", "SOLUSDT-5m", "DOGEUSDT-1m"])
-def test_every_feature_equals_its_textbook_definition_on_recorded_candles(name: str) -> None:
-    assert_like_reference(recorded(name), range(600, 15_000, 991))
+def test_every_feature_equals_its_textbook_definition_on_recorded_candles(recorded_candles: Path, name: str) -> None:
+    assert_like_reference(recorded(recorded_candles, name), range(600, 15_000, 991))
 
 
 def test_every_feature_is_documented_once() -> None:
@@ -81,8 +85,9 @@ def test_divisions_by_nothing_are_not_a_number() -> None:
     assert features.at(0, "atr_14") == 0.0
 
 
-def test_a_window_without_volume_counts_as_empty_whatever_was_traded_before() -> None:
-    bars = market("calm", 7, 700)
+@pytest.mark.parametrize("seed", range(20))
+def test_a_window_without_volume_counts_as_empty_whatever_was_traded_before(seed: int) -> None:
+    bars = market("calm", seed, 700)
     bars.volume[-20:] = 0.0
     bars.volume[:-20] *= 1e12
     features = compute_features(bars, 1)
