@@ -179,7 +179,7 @@ class TradingManager:
     async def _trade(self) -> None:
         """Take batch after batch until a stop is asked for."""
         self.phase = "trading"
-        queue: asyncio.Queue[tuple[Candle, ...] | None] = asyncio.Queue(BATCHES_AHEAD)
+        queue: asyncio.Queue[tuple[Candle, ...]] = asyncio.Queue(BATCHES_AHEAD)
         feeder = asyncio.create_task(self._feed_into(queue))
         try:
             while not self.shutdown.requested:
@@ -190,12 +190,13 @@ class TradingManager:
                 await asyncio.sleep(0)
                 if not queue.empty():
                     batch = queue.get_nowait()
-                    if batch is not None:
-                        await self._step(batch, more=not queue.empty())
-                    elif await self._feed_ended(feeder):
-                        return
+                    await self._step(batch, more=not queue.empty())
                 elif self.line.has_uncommitted:
                     await self.pump([])
+                elif feeder.done() and self.phase != "idle":
+                    await self._feed_ended(feeder)
+                    if self._stop_at_end:
+                        return
                 else:
                     await self.wait(POLL_SECONDS)
         finally:
@@ -205,22 +206,19 @@ class TradingManager:
             if self.line.has_uncommitted:
                 await self.pump([])
 
-    async def _feed_into(self, queue: asyncio.Queue[tuple[Candle, ...] | None]) -> None:
+    async def _feed_into(self, queue: asyncio.Queue[tuple[Candle, ...]]) -> None:
         try:
             async for batch in self.feed.batches(self._resume_after()):
                 await queue.put(batch)
                 self.shutdown.wake.set()
         finally:
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(None)
             self.shutdown.wake.set()
 
-    async def _feed_ended(self, feeder: asyncio.Task[None]) -> bool:
-        """What to do at the feed's end; whether to stop. An error of the feed is the bot's."""
+    async def _feed_ended(self, feeder: asyncio.Task[None]) -> None:
+        """Say so, and go on without candles. An error of the feed is the bot's."""
         await feeder
         self.phase = "idle"
         log.info("feed.ended", label=self.feed.label, note="no more candles; the bot stays up until it is stopped")
-        return self._stop_at_end
 
     async def _step(self, batch: tuple[Candle, ...], *, more: bool) -> None:
         """One close time: the exchange's open, its range, then the closed candles of all symbols."""
