@@ -1,1 +1,1 @@
-"""The words of the product: instruments, candles, orders, fills, positions, events, actions. Imports nothing of ours."""
+"""The words of the product: instruments, candles, orders, fills, positions, events, actions. Imports none of ours."""

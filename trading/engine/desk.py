@@ -91,9 +91,19 @@ class Desk:
         self.actions.append(CancelOrder(order.id, order.intent.symbol))
 
     def cancel_late(self, order: Order) -> None:
-        """Cancel an order that was taken for gone and has appeared: its record stays final."""
-        self.touch(order.intent.symbol)
-        self.actions.append(CancelOrder(order.id, order.intent.symbol))
+        """Cancel an order that was taken for gone and has appeared, unless that may still be answered.
+
+        Its record stays final.
+        """
+        now = self.state.now_ms
+        asked = order.cancel_requested_ms
+        if asked is not None and now - asked < self.config.timing.answer_ms:
+            return
+        symbol = order.intent.symbol
+        self.state.put(replace(order, cancel_requested_ms=now))
+        self.touch(symbol)
+        self.actions.append(CancelOrder(order.id, symbol))
+        self.notify(Level.CRITICAL, "LATE_ORDER", f"{order.id} appeared after all; cancelling it", symbol)
 
     def query(self, order: Order, *, delay_ms: int = 0) -> None:
         """Ask about the order now, or after `delay_ms`; not again before the answer's time is over."""

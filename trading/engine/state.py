@@ -60,14 +60,16 @@ class EngineState:
         self.orders: dict[str, Order] = {}
         self.live: dict[str, dict[str, Order]] = {}
         self.trades: dict[str, set[str]] = {}
+        self._owners: dict[tuple[str, str], str] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._changes: list[Record] = []
         self._undo: list[Callable[[], None]] = []
 
     def put(self, record: Record) -> None:
         """Replace the record of the same key, and note the change."""
-        self._undo.append(self._undo_of(record))
+        undo = self._undo_of(record)
         self._set(record)
+        self._undo.append(undo)
         self._changes.append(record)
 
     def restore(self, records: Iterable[Record]) -> None:
@@ -104,6 +106,10 @@ class EngineState:
         """Orders of the symbol that are not settled: they may rest, or have fills still to be booked."""
         return list(self.live.get(symbol, {}).values())
 
+    def order_of_trade(self, symbol: str, trade_id: str) -> str | None:
+        """The id of the order that the trade was booked on, None where it was not booked (or is long forgotten)."""
+        return self._owners.get((symbol, trade_id))
+
     def records(self) -> list[Record]:
         """Every record held, in a fixed order: what a restart must find again."""
         found: list[Record] = []
@@ -131,10 +137,11 @@ class EngineState:
             case SafetyState():
                 self.safety = record
             case Fill():
-                seen = self.trades.setdefault(record.client_order_id, set())
-                if record.trade_id in seen:
-                    raise InvariantViolated(f"fill {record.trade_id} of order {record.client_order_id} booked twice")
-                seen.add(record.trade_id)
+                key = (record.symbol, record.trade_id)
+                if key in self._owners:
+                    raise InvariantViolated(f"trade {record.trade_id} of {record.symbol} booked twice")
+                self._owners[key] = record.client_order_id
+                self.trades.setdefault(record.client_order_id, set()).add(record.trade_id)
             case Correction() | Decision():
                 pass
 
@@ -155,8 +162,9 @@ class EngineState:
     def _forget_old_orders(self) -> None:
         while len(self._finished) > FINISHED_ORDERS_KEPT:
             oldest, _ = self._finished.popitem(last=False)
-            self.orders.pop(oldest, None)
-            self.trades.pop(oldest, None)
+            order = self.orders.pop(oldest)
+            for trade_id in self.trades.pop(oldest, ()):
+                del self._owners[order.intent.symbol, trade_id]
 
     def _undo_of(self, record: Record) -> Callable[[], None]:
         """What puts things back as they are now, before `record` is set."""
@@ -189,6 +197,7 @@ class EngineState:
             self._finished[order_id] = None
 
     def _undo_fill(self, fill: Fill) -> None:
+        del self._owners[fill.symbol, fill.trade_id]
         seen = self.trades[fill.client_order_id]
         seen.discard(fill.trade_id)
         if not seen:

@@ -46,6 +46,8 @@ def on_accepted(desk: Desk, event: OrderAccepted) -> str | None:
                 absences=0,
             ),
         )
+    elif order.state is OrderState.REJECTED:
+        desk.cancel_late(order)
     return order.intent.symbol
 
 
@@ -95,6 +97,9 @@ def on_filled(desk: Desk, event: OrderFilled) -> str | None:
     if order is None:
         return _not_ours(desk, event.fill.client_order_id)
     _book(desk, order, event.fill)
+    order = desk.state.orders[order.id]
+    if order.state is OrderState.REJECTED and order.remaining > 0:
+        desk.cancel_late(order)
     return order.intent.symbol
 
 
@@ -166,7 +171,10 @@ def on_query_failed(desk: Desk, event: QueryFailed) -> str | None:
 
 
 def apply_report(desk: Desk, report: OrderReport) -> str | None:
-    """Bring an order to what the exchange shows: fills first, then its state. Older reports change nothing."""
+    """Bring an order to what the exchange shows: fills first, then its state. Older reports change nothing.
+
+    Fills that it counts and does not show are asked for after a while: at once the answer would be the same.
+    """
     order = desk.state.orders.get(report.client_order_id)
     if order is None:
         return _not_ours(desk, report.client_order_id)
@@ -193,7 +201,7 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
     if changed != order:
         _put(desk, changed)
     if changed.reported_filled > changed.filled_quantity:
-        desk.query(changed)
+        desk.query(changed, delay_ms=desk.config.timing.query_ms)
     return order.intent.symbol
 
 
@@ -203,16 +211,22 @@ def _final_reported(desk: Desk, order: Order, report: OrderReport) -> str:
         order = replace(order, reported_filled=report.filled_quantity)
         _put(desk, order)
     if order.reported_filled > order.filled_quantity:
-        desk.query(order)
-    absent = order.state is OrderState.REJECTED
-    if absent and not report.state.is_final:
-        desk.notify(Level.CRITICAL, "LATE_ORDER", f"{order.id} appeared after all; cancelling it", order.intent.symbol)
-        desk.cancel_late(order)
+        desk.query(order, delay_ms=desk.config.timing.query_ms)
+    if order.state is OrderState.REJECTED and not report.state.is_final:
+        desk.cancel_late(desk.state.orders[order.id])
     return order.intent.symbol
 
 
 def _book(desk: Desk, order: Order, fill: Fill) -> None:
-    if fill.trade_id in desk.state.trades.get(order.id, ()):
+    owner = desk.state.order_of_trade(fill.symbol, fill.trade_id)
+    if owner == order.id:
+        return
+    intent = order.intent
+    same_market = fill.symbol == intent.symbol and fill.side is intent.side
+    if owner is not None or not same_market or fill.quantity <= 0 or fill.price <= 0:
+        why = f"trade {fill.trade_id} cannot be one of order {order.id}: {fill}"
+        desk.notify(Level.CRITICAL, "FILL_CONTRADICTS", why, intent.symbol)
+        desk.halt(f"trade {fill.trade_id} of {fill.symbol} contradicts what is known")
         return
     book_fill(desk, order, fill)
     filled = order.filled_quantity + fill.quantity

@@ -1,0 +1,500 @@
+"""The order state machine: what each report does to an order, in the order in which an exchange may send them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from tests.support.builders import ENTER, D
+from tests.support.rig import Rig
+from trading.domain.actions import Level, Notify
+from trading.domain.events import (
+    CommandKind,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderRejected,
+    OrderTriggered,
+    QueryFailed,
+)
+from trading.domain.orders import OrderState, Purpose, Side
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig.started()
+
+
+def sent_entry(rig: Rig) -> str:
+    """An entry of 10 at 100, sent and not answered."""
+    rig.candle("100", say=ENTER)
+    return rig.one(Purpose.ENTRY)
+
+
+def doubtful_entry(rig: Rig) -> str:
+    """An entry whose answer is lost."""
+    order_id = sent_entry(rig)
+    rig.unknown(order_id)
+    return order_id
+
+
+# -- the answer to a submission
+
+
+def test_an_accepted_order_is_open(rig: Rig) -> None:
+    order_id = sent_entry(rig)
+    assert rig.state_of(order_id) is OrderState.SUBMITTING
+    rig.accept(order_id)
+    assert rig.state_of(order_id) is OrderState.OPEN
+    assert rig.order(order_id).exchange_order_id == f"x{order_id}"
+    assert rig.order(order_id).accepted_ms == rig.now
+
+
+def test_an_acceptance_after_the_fill_leaves_it_filled(rig: Rig) -> None:
+    order_id = sent_entry(rig)
+    rig.fill(order_id, "10", "100")
+    rig.accept(order_id)
+    assert rig.state_of(order_id) is OrderState.FILLED
+
+
+def test_an_acceptance_after_a_part_filled_leaves_it_partially_filled(rig: Rig) -> None:
+    order_id = sent_entry(rig)
+    rig.fill(order_id, "4", "100")
+    rig.accept(order_id)
+    assert rig.state_of(order_id) is OrderState.PARTIALLY_FILLED
+
+
+def test_an_order_accepted_late_is_no_longer_in_doubt(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.accept(order_id)
+    assert rig.state_of(order_id) is OrderState.OPEN
+    rig.tick(60_000)
+    assert rig.queries() == []
+
+
+def test_a_refused_entry_frees_its_symbol(rig: Rig) -> None:
+    order_id = sent_entry(rig)
+    rig.reject(order_id, "-1013")
+    assert rig.state_of(order_id) is OrderState.REJECTED
+    assert rig.order(order_id).code == "-1013"
+    assert rig.notes() == ["ORDER_REJECTED"]
+    assert rig.is_flat
+    assert rig.engine.is_idle("BTC/USDT")
+    assert rig.engine.state.safety.order_failures == 1
+    assert sent_entry(rig) != order_id
+
+
+def test_a_refusal_of_an_order_known_to_exist_is_no_proof_and_it_is_asked_about(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.reject(order_id)
+    assert rig.state_of(order_id) is OrderState.OPEN
+    assert rig.queries() == [order_id]
+
+
+def test_a_refusal_of_an_order_that_filled_is_no_proof(rig: Rig) -> None:
+    order_id = sent_entry(rig)
+    rig.fill(order_id, "4", "100")
+    rig.reject(order_id)
+    assert rig.state_of(order_id) is OrderState.PARTIALLY_FILLED
+    assert rig.queries() == [order_id]
+
+
+def test_entry_fills_end_a_row_of_failures(rig: Rig) -> None:
+    rig.reject(sent_entry(rig))
+    rig.reject(sent_entry(rig))
+    assert rig.engine.state.safety.order_failures == 2
+    rig.fill(sent_entry(rig), "1", "100")
+    assert rig.engine.state.safety.order_failures == 0
+
+
+# -- unknown
+
+
+def test_a_lost_answer_is_no_failure_and_is_asked_about_after_a_while(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    assert rig.state_of(order_id) is OrderState.UNKNOWN
+    assert rig.notes() == ["ORDER_UNKNOWN"]
+    assert rig.queries() == []
+    rig.tick(1_999)
+    assert rig.queries() == []
+    rig.tick(1)
+    assert rig.queries() == [order_id]
+    rig.tick(1_999)
+    assert rig.queries() == []
+    rig.tick(1)
+    assert rig.queries() == [order_id]
+
+
+def test_no_answer_at_all_becomes_unknown_after_its_bound(rig: Rig) -> None:
+    order_id = sent_entry(rig)
+    rig.tick(5_000)
+    assert rig.state_of(order_id) is OrderState.SUBMITTING
+    rig.tick(1)
+    assert rig.state_of(order_id) is OrderState.UNKNOWN
+
+
+def test_an_unknown_order_blocks_entries_in_its_symbol_only(rig: Rig) -> None:
+    doubtful_entry(rig)
+    rig.candle("100", say=ENTER)
+    assert rig.submitted() == []
+    assert rig.veto() == "POSITION_OPEN"
+    rig.candle("100", say=ENTER, symbol="ETH/USDT")
+    assert [intent.symbol for intent in rig.submitted()] == ["ETH/USDT"]
+
+
+def test_an_unknown_order_that_is_found_open_goes_on(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.found(order_id, OrderState.OPEN)
+    assert rig.state_of(order_id) is OrderState.OPEN
+    assert rig.order(order_id).query_due_ms is None
+
+
+def test_an_unknown_order_that_is_found_filled_is_booked_and_protected(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.found(order_id, OrderState.FILLED, "10", rig.a_fill(order_id, "10", "100"))
+    assert rig.state_of(order_id) is OrderState.FILLED
+    assert rig.position.quantity == 10
+    assert rig.one(Purpose.STOP)
+
+
+def test_an_unknown_order_that_fills_is_resolved(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.fill(order_id, "4", "100")
+    assert rig.state_of(order_id) is OrderState.PARTIALLY_FILLED
+    assert "ORDER_RESOLVED" in rig.notes()
+
+
+def test_an_unknown_order_that_is_found_refused_frees_its_symbol(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.found(order_id, OrderState.REJECTED)
+    assert rig.state_of(order_id) is OrderState.REJECTED
+    assert rig.is_flat
+
+
+def test_absent_once_resolves_nothing(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.absent(order_id)
+    assert rig.state_of(order_id) is OrderState.UNKNOWN
+    assert not rig.is_flat
+
+
+def test_absent_twice_for_sure_ends_it_with_a_tombstone(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.absent(order_id)
+    rig.absent(order_id)
+    assert rig.state_of(order_id) is OrderState.REJECTED
+    assert rig.order(order_id).code == "ABSENT"
+    assert rig.notes() == ["ORDER_RESOLVED"]
+    assert rig.is_flat
+    assert rig.engine.state.safety.order_failures == 0
+
+
+def test_absent_without_certainty_never_resolves_it(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    for _ in range(10):
+        rig.absent(order_id, conclusive=False)
+        rig.tick(2_000)
+        assert rig.queries() == [order_id]
+    assert rig.state_of(order_id) is OrderState.UNKNOWN
+
+
+def test_an_uncertain_absence_between_two_certain_ones_begins_the_count_again(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.absent(order_id)
+    rig.absent(order_id, conclusive=False)
+    rig.absent(order_id)
+    assert rig.state_of(order_id) is OrderState.UNKNOWN
+
+
+def test_a_sighting_between_two_absences_begins_the_count_again(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.absent(order_id)
+    rig.found(order_id, OrderState.OPEN)
+    rig.absent(order_id)
+    assert rig.state_of(order_id) is OrderState.OPEN
+
+
+def test_an_absence_says_nothing_of_an_order_that_filled(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.fill(order_id, "4", "100")
+    rig.absent(order_id)
+    rig.absent(order_id)
+    assert rig.state_of(order_id) is OrderState.PARTIALLY_FILLED
+
+
+def test_a_failed_question_changes_nothing_and_is_asked_again(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    rig.tick(2_000)
+    before = rig.order(order_id)
+    rig.send(QueryFailed(time_ms=rig.now, subject=order_id, message="time-out"))
+    assert rig.order(order_id) == before
+    rig.tick(2_000)
+    assert rig.queries() == [order_id]
+
+
+# -- late appearances
+
+
+def tombstone(rig: Rig) -> str:
+    order_id = doubtful_entry(rig)
+    rig.absent(order_id)
+    rig.absent(order_id)
+    assert rig.state_of(order_id) is OrderState.REJECTED
+    return order_id
+
+
+def test_a_tombstone_found_resting_is_cancelled_and_stays_final(rig: Rig) -> None:
+    order_id = tombstone(rig)
+    rig.found(order_id, OrderState.OPEN)
+    assert rig.cancels() == [order_id]
+    assert "LATE_ORDER" in rig.notes()
+    rig.cancelled(order_id)
+    assert rig.state_of(order_id) is OrderState.REJECTED
+    assert rig.is_flat
+
+
+def test_a_tombstone_accepted_after_all_is_cancelled(rig: Rig) -> None:
+    order_id = tombstone(rig)
+    rig.accept(order_id)
+    assert rig.cancels() == [order_id]
+    assert "LATE_ORDER" in rig.notes()
+
+
+def test_a_tombstone_is_asked_to_go_once_while_the_answer_may_come(rig: Rig) -> None:
+    order_id = tombstone(rig)
+    rig.found(order_id, OrderState.OPEN)
+    rig.found(order_id, OrderState.OPEN)
+    assert rig.cancels() == []
+    rig.tick(5_000)
+    rig.found(order_id, OrderState.OPEN)
+    assert rig.cancels() == [order_id]
+
+
+def test_a_tombstone_that_fills_is_adopted_sold_and_its_rest_cancelled(rig: Rig) -> None:
+    order_id = tombstone(rig)
+    rig.fill(order_id, "4", "100")
+    assert rig.position.quantity == 4
+    assert rig.position.exit_reason == "late fill"
+    assert rig.cancels() == [order_id]
+    rig.snapshot(USDT="9600", BTC="4")
+    exit_id = rig.one(Purpose.EXIT)
+    rig.accept(exit_id)
+    rig.fill(exit_id, "4", "101")
+    assert rig.is_flat
+    assert rig.cash == D(10_004)
+
+
+# -- cancels
+
+
+def test_a_cancel_is_asked_for_once_while_its_answer_may_come(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.command(CommandKind.CANCEL_ORDER, order_id)
+    assert rig.cancels() == [order_id]
+    rig.command(CommandKind.CANCEL_ORDER, order_id)
+    assert rig.cancels() == []
+    rig.tick(5_000)
+    rig.command(CommandKind.CANCEL_ORDER, order_id)
+    assert rig.cancels() == [order_id]
+
+
+def test_a_cancel_without_an_answer_leads_to_a_question(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.command(CommandKind.CANCEL_ORDER, order_id)
+    rig.tick(4_999)
+    assert rig.queries() == []
+    rig.tick(1)
+    assert rig.queries() == [order_id]
+
+
+def test_a_cancelled_entry_without_a_fill_frees_its_symbol(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.cancelled(order_id)
+    assert rig.state_of(order_id) is OrderState.CANCELED
+    assert rig.is_flat
+    assert rig.notes() == []
+
+
+def test_an_expired_entry_keeps_what_it_bought(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.fill(order_id, "4", "100")
+    rig.accept(rig.one(Purpose.STOP))
+    rig.cancelled(order_id, "4", expired=True)
+    assert rig.state_of(order_id) is OrderState.EXPIRED
+    assert rig.position.quantity == 4
+
+
+def test_a_cancel_raced_by_the_fill_ends_filled(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.command(CommandKind.CANCEL_ORDER, order_id)
+    rig.fill(order_id, "10", "100")
+    rig.cancel_rejected(order_id)
+    assert rig.state_of(order_id) is OrderState.FILLED
+    assert rig.queries() == []
+    assert rig.position.quantity == 10
+
+
+def test_a_refused_cancel_leaves_the_order_live_and_asks_about_it(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.cancel_rejected(order_id)
+    assert rig.state_of(order_id) is OrderState.OPEN
+    assert rig.queries() == [order_id]
+
+
+def test_a_lost_answer_to_a_cancel_leaves_the_order_live_and_asks_about_it(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.cancel_unknown(order_id)
+    assert rig.state_of(order_id) is OrderState.OPEN
+    assert rig.queries() == [order_id]
+
+
+def test_cancelled_with_fills_we_have_not_seen_is_asked_about_until_they_are_booked(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.cancelled(order_id, "4")
+    assert rig.state_of(order_id) is OrderState.CANCELED
+    assert rig.queries() == [order_id]
+    assert not rig.engine.is_idle("BTC/USDT")
+    rig.found(order_id, OrderState.CANCELED, "4", rig.a_fill(order_id, "4", "100"))
+    assert rig.order(order_id).is_settled
+    assert rig.position.quantity == 4
+    assert rig.one(Purpose.STOP)
+
+
+def test_fills_that_are_still_missing_in_the_answer_are_asked_for_later_not_at_once(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.cancelled(order_id, "4")
+    rig.found(order_id, OrderState.CANCELED, "4")
+    assert rig.queries() == []
+    rig.tick(1_999)
+    assert rig.queries() == []
+    rig.tick(1)
+    assert rig.queries() == [order_id]
+
+
+def test_a_filled_order_whose_trades_lag_is_asked_for_later_not_at_once(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.found(order_id, OrderState.FILLED, "10")
+    assert rig.state_of(order_id) is OrderState.FILLED
+    assert not rig.order(order_id).is_settled
+    assert rig.queries() == []
+    rig.tick(2_000)
+    assert rig.queries() == [order_id]
+    rig.found(order_id, OrderState.FILLED, "10", rig.a_fill(order_id, "10", "100"))
+    assert rig.order(order_id).is_settled
+    assert rig.position.quantity == 10
+
+
+def test_a_fill_after_the_cancel_is_booked_and_the_order_stays_cancelled(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.fill(order_id, "4", "100")
+    rig.accept(rig.one(Purpose.STOP))
+    rig.cancelled(order_id, "4")
+    rig.fill(order_id, "1", "100")
+    assert rig.state_of(order_id) is OrderState.CANCELED
+    assert rig.position.quantity == 5
+
+
+# -- fills
+
+
+def test_a_trade_counts_once(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.fill(order_id, "4", "100", trade="t1")
+    rig.fill(order_id, "4", "100", trade="t1")
+    assert rig.order(order_id).filled_quantity == 4
+    assert rig.cash == D(9_600)
+
+
+def test_a_trade_seen_in_a_report_and_as_a_fill_counts_once(rig: Rig) -> None:
+    order_id = rig.entered()
+    trade = rig.a_fill(order_id, "4", "100")
+    rig.found(order_id, OrderState.PARTIALLY_FILLED, "4", trade)
+    rig.send(OrderFilled(time_ms=rig.now, fill=trade))
+    assert rig.position.quantity == 4
+
+
+def test_a_trade_belongs_to_one_order(rig: Rig) -> None:
+    entry_id = rig.entered()
+    rig.fill(entry_id, "10", "100", trade="t1")
+    stop_id = rig.one(Purpose.STOP)
+    rig.accept(stop_id)
+    rig.fill(stop_id, "10", "98", trade="t1")
+    assert rig.position.quantity == 10
+    assert "FILL_CONTRADICTS" in rig.notes()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"symbol": "ETH/USDT"}, {"symbol": "XYZ/USDT"}, {"side": Side.SELL}, {"quantity": D(0)}, {"price": Decimal(-1)}],
+)
+def test_a_fill_that_contradicts_its_order_is_not_booked_and_halts(rig: Rig, changes: dict[str, object]) -> None:
+    order_id = rig.entered()
+    trade = replace(rig.a_fill(order_id, "4", "100"), **changes)
+    rig.send(OrderFilled(time_ms=rig.now, fill=trade))
+    assert rig.position.quantity == 0
+    assert rig.cash == D(10_000)
+    assert "FILL_CONTRADICTS" in rig.notes()
+    assert rig.engine.state.safety.halted
+
+
+def test_more_filled_than_ordered_is_booked_as_it_is(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.fill(order_id, "11", "100")
+    assert rig.state_of(order_id) is OrderState.FILLED
+    assert rig.position.quantity == 11
+    (stop,) = rig.submitted()
+    assert stop.quantity == 11
+
+
+def test_a_fill_of_a_filled_order_grows_the_stop(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.fill(order_id, "10", "100")
+    stop_id = rig.one(Purpose.STOP)
+    rig.accept(stop_id)
+    rig.fill(order_id, "1", "100")
+    assert rig.position.quantity == 11
+    assert rig.cancels() == [stop_id]
+
+
+def test_an_older_report_takes_nothing_back(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.fill(order_id, "4", "100")
+    rig.found(order_id, OrderState.OPEN, "0")
+    assert rig.state_of(order_id) is OrderState.PARTIALLY_FILLED
+    assert rig.order(order_id).filled_quantity == 4
+
+
+def test_a_report_of_a_finished_order_as_open_does_not_revive_it(rig: Rig) -> None:
+    order_id = rig.entered()
+    rig.cancelled(order_id)
+    rig.found(order_id, OrderState.OPEN)
+    assert rig.state_of(order_id) is OrderState.CANCELED
+
+
+# -- orders that are not ours, or not remembered
+
+
+def test_reports_on_orders_of_others_are_none_of_our_business(rig: Rig) -> None:
+    foreign = "someone-elses"
+    before = rig.engine.state.records()
+    trade = replace(rig.a_fill(rig.entered("100", "ETH/USDT"), "1", "1"), client_order_id=foreign)
+    before = rig.engine.state.records()
+    for event in (
+        OrderAccepted(time_ms=rig.now, client_order_id=foreign, exchange_order_id="1"),
+        OrderFilled(time_ms=rig.now, fill=trade),
+        OrderCanceled(time_ms=rig.now, client_order_id=foreign, filled_quantity=D(1)),
+        OrderRejected(time_ms=rig.now, client_order_id=foreign, code="1", message=""),
+        OrderTriggered(time_ms=rig.now, client_order_id=foreign),
+    ):
+        assert rig.send(event) == []
+    for ask in (rig.absent, rig.cancel_rejected, rig.cancel_unknown, rig.unknown):
+        assert ask(foreign) == []
+    assert rig.engine.state.records() == before
+
+
+def test_an_order_with_our_tag_that_we_do_not_remember_is_an_alarm(rig: Rig) -> None:
+    tagged = sent_entry(rig)[:6] + "0" * 26
+    rig.accept(tagged)
+    assert rig.actions == [Notify(Level.CRITICAL, "ORDER_NOT_REMEMBERED", f"{tagged} bears our tag, but is not known")]
