@@ -1,5 +1,4 @@
-"""The bot's state as one readable value: what it holds, what is open, what is latched. The journal is the truth; this is
-its copy for people and scripts."""
+"""The bot's state as one readable value for people and scripts: a copy; the journal is the truth."""
 
 from __future__ import annotations
 

@@ -100,9 +100,13 @@ class Rig:
         """The exchange takes the order."""
         return self.send(OrderAccepted(time_ms=self.now, client_order_id=order_id, exchange_order_id=f"x{order_id}"))
 
-    def reject(self, order_id: str, code: str = "-2010") -> list[Action]:
-        """The exchange refuses the order."""
-        return self.send(OrderRejected(time_ms=self.now, client_order_id=order_id, code=code, message="refused"))
+    def reject(self, order_id: str, code: str = "-2010", *, duplicate: bool = False) -> list[Action]:
+        """The exchange refuses the order; as a `duplicate`, because it has one of this id."""
+        return self.send(
+            OrderRejected(
+                time_ms=self.now, client_order_id=order_id, code=code, message="refused", duplicate=duplicate
+            )
+        )
 
     def unknown(self, order_id: str) -> list[Action]:
         """The answer to the order is lost."""
@@ -187,6 +191,18 @@ class Rig:
                 orders=reports or self._own_reports(),
             )
         )
+
+    def snapshot_again(self, *reports: OrderReport, **balances: str) -> list[Action]:
+        """The account is asked for, and this is the answer."""
+        self.command(CommandKind.RECONCILE)
+        if not self.fetched():  # the question before is still open
+            self.tick(self.engine.config.timing.account_ms)
+        return self.snapshot(*reports, **balances)
+
+    def recorded_fill(self, order_id: str) -> Fill:
+        """The one fill of this order."""
+        (fill,) = [fill for fill in self.recorded(Fill) if fill.client_order_id == order_id]
+        return fill
 
     def command(self, kind: CommandKind, target: str = "", reason: str = "") -> list[Action]:
         """An operator's command."""

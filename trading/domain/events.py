@@ -34,11 +34,15 @@ class OrderAccepted(_Event, frozen=True, kw_only=True):
 
 
 class OrderRejected(_Event, frozen=True, kw_only=True):
-    """The exchange has refused the order, with proof: it does not exist there."""
+    """The exchange has refused the order, with proof: it does not exist there.
+
+    `duplicate` says the contrary: it was refused because an order of this id exists.
+    """
 
     client_order_id: str
     code: str
     message: str
+    duplicate: bool = False
 
 
 class OrderUnknown(_Event, frozen=True, kw_only=True):

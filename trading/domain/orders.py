@@ -13,6 +13,10 @@ from trading.domain.instruments import ZERO
 T = TypeVar("T")
 
 
+NOT_SENT = "NOT_SENT"
+"""The code of an order that the driver did not send, because entries were stopped after it was recorded."""
+
+
 class Side(StrEnum):
     """Direction of an order or a fill."""
 

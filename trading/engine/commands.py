@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from trading.domain.actions import Level
 from trading.domain.events import Command, CommandKind
 from trading.domain.orders import Purpose
+from trading.engine.adoption import resolve
 from trading.engine.desk import Desk
 from trading.engine.protection import request_exit
 
@@ -39,7 +40,10 @@ def on_command(desk: Desk, command: Command) -> set[str]:
                 desk.notify(Level.WARNING, "NO_SUCH_ORDER", f"order {command.target} is not open")
             else:
                 desk.cancel(order)
-        case CommandKind.STOP | CommandKind.RESOLVE:
+        case CommandKind.RESOLVE:
+            symbol = resolve(desk, command)
+            return set() if symbol is None else {symbol}
+        case CommandKind.STOP:
             desk.notify(Level.WARNING, "COMMAND_NOT_FOR_ENGINE", f"{command.kind} is carried out by the driver")
     return set(desk.state.positions) | set(desk.state.live)
 

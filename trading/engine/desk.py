@@ -160,7 +160,7 @@ class Desk:
     def exposure(self) -> dict[str, Decimal] | None:
         """Quote value by symbol of positions and of live entries as if filled; None where one has no price."""
         found: dict[str, Decimal] = {}
-        for symbol in self.state.positions.keys() | self.state.live.keys():
+        for symbol in sorted(self.state.positions.keys() | self.state.live.keys()):
             quantity = ZERO
             position = self.state.positions.get(symbol)
             if position is not None:

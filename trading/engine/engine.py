@@ -30,13 +30,14 @@ from trading.domain.events import (
     QueryFailed,
     Started,
 )
-from trading.domain.orders import OrderState, Purpose
+from trading.domain.orders import OrderState
 from trading.engine import portfolio, tracking
+from trading.engine.adoption import is_left_to_a_person
 from trading.engine.commands import on_command
 from trading.engine.config import EngineConfig
 from trading.engine.desk import Desk
 from trading.engine.entries import on_signal
-from trading.engine.protection import on_exit_rejected, on_position_candle, plan
+from trading.engine.protection import on_position_candle, plan
 from trading.engine.reconciliation import on_snapshot
 from trading.engine.state import EngineState, SymbolState
 
@@ -57,7 +58,7 @@ class Engine:
         self._signals = signals
         self._order_events: dict[type, Callable[[Desk, Any], str | None]] = {
             OrderAccepted: tracking.on_accepted,
-            OrderRejected: self._on_rejected,
+            OrderRejected: tracking.on_rejected,
             OrderUnknown: tracking.on_unknown,
             OrderFilled: tracking.on_filled,
             OrderTriggered: tracking.on_triggered,
@@ -152,6 +153,8 @@ class Engine:
         desk.ready = False
         for symbol in sorted(self.state.live):
             for order in self.state.live_orders(symbol):
+                if is_left_to_a_person(order):
+                    continue
                 if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
                     tracking.mark_unknown(desk, order, "in flight when the bot stopped")
                 desk.query(self.state.orders[order.id])
@@ -175,13 +178,3 @@ class Engine:
         if not desk.ready or overdue:
             desk.fetch_account()
         return {*state.positions, *(s for s, orders in state.live.items() if orders)}
-
-    def _on_rejected(self, desk: Desk, event: OrderRejected) -> str | None:
-        before = self.state.orders.get(event.client_order_id)
-        symbol = tracking.on_rejected(desk, event)
-        order = self.state.orders.get(event.client_order_id)
-        if order is None or before is None or before.state.is_final or not order.state.is_final:
-            return symbol
-        if order.intent.purpose is not Purpose.ENTRY:
-            on_exit_rejected(desk, order)
-        return symbol

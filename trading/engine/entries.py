@@ -24,7 +24,7 @@ def on_signal(desk: Desk, candle: Candle, signal: Signal) -> None:
         if desk.config.record_holds:
             _record(desk, candle, signal)
     elif signal.verdict is Verdict.EXIT:
-        if position is not None and position.quantity and not position.exit_reason:
+        if position is not None and not position.exit_reason:
             request_exit(desk, position, "signal")
             _record(desk, candle, signal)
         elif desk.config.record_holds:

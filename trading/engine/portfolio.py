@@ -125,10 +125,11 @@ def _account(state: EngineState) -> Account:
 def _reopened(order: Order, fill: Fill) -> Position:
     """A position for a fill that comes when none is open: of a late order. It is there only to be closed.
 
-    It has an id of its own, since the order's position is over and stays as it was booked.
+    It has an id of its own, since the order's position is over and stays as it was booked. Not by its time alone: trades
+    of one match have the same.
     """
     return Position(
-        id=decision_id(order.intent.position_id, fill.symbol, fill.time_ms),
+        id=decision_id(order.intent.position_id, fill.trade_id, fill.time_ms),
         symbol=fill.symbol,
         side=PositionSide.LONG,
         opened_ms=fill.time_ms,

@@ -15,6 +15,7 @@ from trading.domain.candles import Candle
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Position
+from trading.engine.adoption import is_left_to_a_person
 from trading.engine.desk import Desk
 from trading.engine.ids import client_order_id
 from trading.engine.portfolio import close_position
@@ -25,11 +26,11 @@ _ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 
 
 def plan(desk: Desk, symbol: str) -> None:
-    """Ask for whatever brings the symbol's orders to what its position needs."""
+    """Ask for whatever brings the symbol's orders to what its position needs. Not before the account has been read."""
     position = desk.state.positions.get(symbol)
-    if position is not None and desk.steady.get(symbol) is position:
+    if not desk.ready or (position is not None and desk.steady.get(symbol) is position):
         return
-    live = desk.state.live_orders(symbol)
+    live = [order for order in desk.state.live_orders(symbol) if not is_left_to_a_person(order)]
     entries = [o for o in live if o.intent.purpose is Purpose.ENTRY]
     stops = [o for o in live if o.intent.purpose is Purpose.STOP]
     exits = [o for o in live if o.intent.purpose is Purpose.EXIT]
@@ -42,12 +43,13 @@ def plan(desk: Desk, symbol: str) -> None:
     if not live and _is_over(desk, position):
         close_position(desk, position)
         return
-    if position.exit_reason and desk.state.now_ms >= position.exit_retry_ms:
-        _exit(desk, position, entries, stops, exits)
+    if position.exit_reason:
+        for order in entries:
+            desk.cancel(order)
+    # The stop stays until the entries can add nothing more: the time without one must not depend on them.
+    if position.exit_reason and not entries and desk.state.now_ms >= position.exit_retry_ms:
+        _exit(desk, position, stops, exits)
     else:
-        if position.exit_reason:
-            for order in entries:
-                desk.cancel(order)
         _protect(desk, position, stops, exits)
     _watch_protection(desk, symbol)
     _note_steady(desk, symbol)
@@ -84,23 +86,32 @@ def request_exit(desk: Desk, position: Position, reason: str) -> Position:
     return position
 
 
-def on_exit_rejected(desk: Desk, order: Order) -> None:
-    """A refused stop or exit. Where no stop can rest the price is beyond it: sell. An exit is tried again later."""
+def on_unfilled(desk: Desk, order: Order) -> None:
+    """A stop or exit has ended without a fill: sell, or try again after a while, never in the same instant.
+
+    Where a stop is refused the price is beyond it: sell. One that ended otherwise, not by our cancel, is placed again.
+    """
     position = desk.state.positions.get(order.intent.symbol)
-    if position is None or position.id != order.intent.position_id:
+    if position is None or position.id != order.intent.position_id or order.reported_filled:
         return
+    wait = desk.config.timing.exit_retry_ms
     if order.intent.purpose is Purpose.STOP:
-        position = request_exit(desk, position, "stop refused")
-        wait = desk.config.timing.exit_retry_ms
+        if order.state is OrderState.REJECTED:
+            position = request_exit(desk, position, "stop refused")
+        elif order.cancel_requested_ms is not None:
+            return
         desk.state.put(replace(position, stop_retry_ms=desk.state.now_ms + wait))
-        return
-    refused = sum(
-        1
-        for o in desk.state.orders.values()
-        if o.intent.position_id == position.id and o.intent.purpose is Purpose.EXIT and o.state is OrderState.REJECTED
-    )
-    wait = desk.config.timing.exit_retry_ms * 2 ** min(refused - 1, RETRY_DOUBLINGS)
-    desk.state.put(replace(position, exit_retry_ms=desk.state.now_ms + wait))
+    elif order.intent.purpose is Purpose.EXIT:
+        ended = sum(
+            1
+            for o in desk.state.orders.values()
+            if o.intent.position_id == position.id
+            and o.intent.purpose is Purpose.EXIT
+            and o.state.is_final
+            and not o.reported_filled
+        )
+        wait *= 2 ** min(ended - 1, RETRY_DOUBLINGS)
+        desk.state.put(replace(position, exit_retry_ms=desk.state.now_ms + wait))
 
 
 def _set_levels(desk: Desk, position: Position) -> Position:
@@ -159,14 +170,12 @@ def _too_small_to_protect(desk: Desk, position: Position) -> bool:
     return desk.instrument(position.symbol).is_dust(position.quantity, position.stop_price)
 
 
-def _exit(desk: Desk, position: Position, entries: list[Order], stops: list[Order], exits: list[Order]) -> None:
-    """Cancel what rests, wait for every confirmation, read the balance, sell what is held."""
-    for order in entries:
-        desk.cancel(order)
+def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
+    """Cancel the stop, wait for the confirmation, read the balance, sell what is held."""
     for order in stops:
         if not _is_working(desk, order):
             desk.cancel(order)
-    if entries or stops or exits or not position.quantity:
+    if stops or exits or not position.quantity:
         return
     instrument = desk.instrument(position.symbol)
     balance = desk.fresh_balance(position.symbol, instrument.base)
@@ -196,11 +205,11 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
     if desk.state.now_ms < position.stop_retry_ms:
         return
     instrument = desk.instrument(position.symbol)
-    quantity = instrument.quantity_down(position.quantity)
+    quantity = min(instrument.quantity_down(position.quantity), instrument.max_quantity)
     if not quantity or instrument.is_dust(quantity, position.stop_price):
         return
     for stop in stops:
-        fits = stop.remaining >= quantity and stop.intent.stop_price == position.stop_price
+        fits = stop.remaining == quantity and stop.intent.stop_price == position.stop_price
         if not fits and stop.state in _ACKNOWLEDGED and not stop.triggered:
             desk.cancel(stop)
     if not stops:

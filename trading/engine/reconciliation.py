@@ -41,7 +41,7 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
         _compare_holding(desk, symbol)
     desk.reconciled_ms = desk.state.now_ms
     desk.ready = True
-    return touched
+    return touched | set(desk.state.positions) | {s for s, orders in desk.state.live.items() if orders}
 
 
 def _open_account(desk: Desk, snapshot: AccountSnapshot) -> None:

@@ -20,9 +20,11 @@ from trading.domain.events import (
     QueryFailed,
 )
 from trading.domain.instruments import ZERO
-from trading.domain.orders import Fill, Order, OrderState, Purpose
+from trading.domain.orders import NOT_SENT, Fill, Order, OrderState, Purpose
+from trading.engine.adoption import NOT_REMEMBERED, adopt_report
 from trading.engine.desk import Desk
 from trading.engine.portfolio import book_fill
+from trading.engine.protection import on_unfilled
 
 ABSENCES_NEEDED = 2
 
@@ -56,8 +58,13 @@ def on_rejected(desk: Desk, event: OrderRejected) -> str | None:
     order = desk.state.orders.get(event.client_order_id)
     if order is None:
         return _not_ours(desk, event.client_order_id)
-    if order.state in _AWAITING and not order.filled_quantity:
+    if event.duplicate:
+        if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
+            mark_unknown(desk, order, "an order of this id exists already")
+    elif event.code == NOT_SENT and order.state in _AWAITING:
         _put(desk, replace(order, state=OrderState.REJECTED, code=event.code, message=event.message))
+    elif order.state in _AWAITING and not order.filled_quantity:
+        _end(desk, replace(order, state=OrderState.REJECTED, code=event.code, message=event.message))
         level = Level.WARNING if order.intent.purpose is Purpose.ENTRY else Level.CRITICAL
         desk.notify(
             level,
@@ -125,7 +132,7 @@ def on_canceled(desk: Desk, event: OrderCanceled) -> str | None:
             _put(desk, replace(order, reported_filled=reported))
     else:
         order = replace(order, state=state, reported_filled=reported, query_due_ms=None)
-        _put(desk, order)
+        _end(desk, order)
     if order.state.is_final and reported > order.filled_quantity:
         desk.query(desk.state.orders[order.id])
     return order.intent.symbol
@@ -175,9 +182,11 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
 
     Fills that it counts and does not show are asked for after a while: at once the answer would be the same.
     """
-    order = desk.state.orders.get(report.client_order_id)
+    order = desk.state.orders.get(report.client_order_id) or adopt_report(desk, report)
     if order is None:
-        return _not_ours(desk, report.client_order_id)
+        return None
+    if order.code == NOT_REMEMBERED:
+        return order.intent.symbol
     for fill in sorted(report.fills, key=lambda f: (f.time_ms, f.trade_id)):
         _book(desk, desk.state.orders[order.id], fill)
     order = desk.state.orders[order.id]
@@ -198,7 +207,9 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
         changed = replace(changed, state=report.state)
     elif order.state in _AWAITING:
         changed = replace(changed, state=_open_state(order))
-    if changed != order:
+    if changed.state.is_final:
+        _end(desk, changed)
+    elif changed != order:
         _put(desk, changed)
     if changed.reported_filled > changed.filled_quantity:
         desk.query(changed, delay_ms=desk.config.timing.query_ms)
@@ -258,6 +269,12 @@ def _put(desk: Desk, order: Order) -> None:
     desk.touch(order.intent.symbol)
 
 
+def _end(desk: Desk, order: Order) -> None:
+    """Put an order that has just ended other than by its last fill."""
+    _put(desk, order)
+    on_unfilled(desk, order)
+
+
 def _ask(desk: Desk, client_order_id: str) -> str | None:
     order = desk.state.orders.get(client_order_id)
     if order is None:
@@ -268,7 +285,8 @@ def _ask(desk: Desk, client_order_id: str) -> str | None:
 
 
 def _not_ours(desk: Desk, client_order_id: str) -> str | None:
-    """A report on an order that we do not remember. With our tag it is an alarm; without it none of our business."""
+    """News of an order that we do not remember. With our tag the account is read; else it is not our business."""
     if client_order_id.startswith(desk.tag):
-        desk.notify(Level.CRITICAL, "ORDER_NOT_REMEMBERED", f"{client_order_id} bears our tag, but is not known")
+        desk.notify(Level.WARNING, "ORDER_NOT_REMEMBERED", f"{client_order_id} bears our tag, but is not known")
+        desk.fetch_account()
     return None

@@ -150,7 +150,7 @@ class CommitLine:
         return actions
 
     async def _after_kill(self, latched: KillLatched) -> list[Action]:
-        """The switch was set while an entry was being decided: forget that decision, know of the switch, decide again."""
+        """The switch was set while an entry was decided: forget that decision, know of the switch, decide again."""
         kill = Command(
             time_ms=self.engine.state.now_ms,
             id=f"kill-{latched.set_ms}",

@@ -1,4 +1,4 @@
-"""What the live driver asks of the database beside commits: kill switch, commands, its sign of life. Never in its way."""
+"""What the live driver asks of the database beside commits: kill switch, commands, its sign of life."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wall_ms() -> int:
 
 
 class DatabaseCalls:
-    """The bot's side of the tables that other processes write and read. A database that fails is logged, and waited for.
+    """The bot's side of the tables that other processes use. A database that fails is logged, and waited for.
 
     Args:
         journal: whose database it is.

@@ -1,4 +1,4 @@
-"""Actions carried to the exchange, all of a round at once, each within its time. A time-out is doubt, never a failure."""
+"""Actions carried to the exchange, all of a round at once, each within its time. A time-out is doubt, not failure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import structlog
 
 from trading.domain.actions import Action, CancelOrder, FetchAccount, QueryOrder, SubmitOrder
 from trading.domain.events import CancelUnknown, Event, OrderRejected, OrderUnknown, QueryFailed
-from trading.domain.orders import Purpose
+from trading.domain.orders import NOT_SENT, Purpose
 from trading.exchange.protocol import Exchange
 
 log = structlog.get_logger(__name__)
 
 REQUEST_TIMEOUT_SECONDS = 10.0
-NOT_SENT = "NOT_SENT"
 
 
 class Requests:

@@ -1,4 +1,4 @@
-"""The graceful stop: a signal only sets a flag; the loop then latches entries, cancels, closes by policy, and checks."""
+"""The graceful stop: a signal sets a flag; the loop then latches entries, cancels, closes by policy, and checks."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class GracefulShutdownHandler:
         self._wake()
 
     def force(self) -> None:
-        """End at once: whatever is still under way is left, and listed. A loop that does not react is ended from outside."""
+        """End at once: what is under way is left, and listed. A loop that does not react is ended from outside."""
         self._in_loop(self._forced.set)
         timer = threading.Timer(GRACE_SECONDS, os._exit, [int(ExitCode.FORCED)])
         timer.daemon = True

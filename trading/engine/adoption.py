@@ -1,0 +1,149 @@
+"""Orders that bear the bot's tag and that it does not remember: recognised where they can be, else left to a person.
+
+They come about in two ways. Orders that were sent while the journal could not be written have ids that follow from the
+position's last committed state, so a restart finds them by working those ids out again. Orders of a database that was
+lost cannot be placed: they block entries in their symbol until `tradebot resolve` says what they are.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from trading.domain.actions import Level
+from trading.domain.events import Command, OrderReport
+from trading.domain.instruments import ZERO
+from trading.domain.orders import Order, OrderIntent, OrderState, Purpose, Side
+from trading.domain.positions import Position, PositionSide
+from trading.engine.desk import Desk
+from trading.engine.ids import client_order_id
+
+NOT_REMEMBERED = "NOT_REMEMBERED"
+RESOLVED = "RESOLVED"
+LEGS_AHEAD = 50
+ADOPTED_STOP_SHARE = Decimal("0.05")
+CHOICES = ("adopt", "ignore", "close")
+
+
+def is_left_to_a_person(order: Order) -> bool:
+    """Whether the engine must keep its hands off the order until it is resolved."""
+    return order.code == NOT_REMEMBERED and not order.state.is_final
+
+
+def adopt_report(desk: Desk, report: OrderReport) -> Order | None:
+    """Take an unremembered order in; None for one without our tag, which is none of our business."""
+    if not report.client_order_id.startswith(desk.tag) or report.symbol not in desk.config.instruments:
+        return None
+    return _of_position(desk, report) or _unplaced(desk, report)
+
+
+def resolve(desk: Desk, command: Command) -> str | None:
+    """Do with an order what a person decided (`reason`): the symbol that it concerns, None where it was refused.
+
+    adopt: the order is the bot's; its fills are booked and get a stop 5 % under their price. close: the same, and all is
+    sold at once. ignore: it does not exist, or is none of the bot's; what it did is not booked.
+    """
+    order = desk.state.orders.get(command.target)
+    choice = command.reason
+    if order is None or order.state is not OrderState.UNKNOWN or choice not in CHOICES:
+        desk.notify(
+            Level.WARNING,
+            "CANNOT_RESOLVE",
+            f"resolve {command.target} {choice}: needs an order whose outcome is unknown, and {', '.join(CHOICES)}",
+        )
+        return None
+    symbol = order.intent.symbol
+    desk.touch(symbol)
+    desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id}: {choice}, by {command.by}", symbol)
+    if choice == "ignore":
+        why = f"ignored by {command.by}"
+        desk.state.put(replace(order, state=OrderState.REJECTED, code=RESOLVED, message=why, query_due_ms=None))
+        return symbol
+    if order.code == NOT_REMEMBERED and order.intent.side is Side.BUY and symbol not in desk.state.positions:
+        desk.state.put(_position_for(desk, order))
+    order = replace(order, code=RESOLVED, message=f"{choice} by {command.by}")
+    desk.query(order)
+    position = desk.state.positions.get(symbol)
+    if choice == "close":
+        if position is not None:
+            desk.state.put(replace(position, exit_reason=position.exit_reason or "closed by operator"))
+        desk.cancel(desk.state.orders[order.id])
+    return symbol
+
+
+def _of_position(desk: Desk, report: OrderReport) -> Order | None:
+    """The order as one of the open position's next ones, if its id is one of those."""
+    position = desk.state.positions.get(report.symbol)
+    if position is None:
+        return None
+    for leg in range(position.orders_placed + 1, position.orders_placed + LEGS_AHEAD + 1):
+        for purpose in (Purpose.STOP, Purpose.EXIT):
+            if client_order_id(desk.config.bot_id, position.id, purpose, leg) == report.client_order_id:
+                order = _order(desk, report, position.id, purpose, leg)
+                desk.state.put(replace(position, orders_placed=leg))
+                desk.state.put(order)
+                desk.touch(report.symbol)
+                desk.notify(
+                    Level.WARNING, "ORDER_ADOPTED", f"{purpose} order {order.id} was sent but not stored", report.symbol
+                )
+                return order
+    return None
+
+
+def _unplaced(desk: Desk, report: OrderReport) -> Order:
+    """An order that nothing explains. A finished one is only noted; one that may still act waits for a person."""
+    purpose = Purpose.ENTRY if report.side is Side.BUY else Purpose.EXIT
+    order = _order(desk, report, report.client_order_id, purpose, 0)
+    order = replace(order, code=NOT_REMEMBERED, message="bears our tag, but this database does not know it")
+    what = f"{report.side} {report.quantity} {report.symbol}, filled {report.filled_quantity}, {report.state}"
+    if report.state.is_final:
+        # What it bought or sold is not the bot's any more: the books that said so are lost.
+        order = replace(order, state=report.state)
+        if report.filled_quantity:
+            text = f"{order.id} ({what}) is of another database; its coins are not traded"
+            desk.notify(Level.WARNING, NOT_REMEMBERED, text, report.symbol)
+    else:
+        order = replace(order, state=OrderState.UNKNOWN)
+        text = f"{order.id} ({what}) is not known; no entries in {report.symbol} before `tradebot resolve {order.id}`"
+        desk.notify(Level.CRITICAL, NOT_REMEMBERED, text, report.symbol)
+    desk.state.put(order)
+    desk.touch(report.symbol)
+    return order
+
+
+def _order(desk: Desk, report: OrderReport, position_id: str, purpose: Purpose, leg: int) -> Order:
+    now = desk.state.now_ms
+    return Order(
+        intent=OrderIntent(
+            client_order_id=report.client_order_id,
+            position_id=position_id,
+            symbol=report.symbol,
+            side=report.side,
+            type=report.type,
+            quantity=report.quantity,
+            price=report.price,
+            stop_price=report.stop_price,
+            purpose=purpose,
+            leg=leg,
+            created_ms=now,
+            reduces=purpose is not Purpose.ENTRY,
+            reason="adopted",
+        ),
+        state=OrderState.SUBMITTING,
+        exchange_order_id=report.exchange_order_id,
+        submitted_ms=now,
+        updated_ms=now,
+    )
+
+
+def _position_for(desk: Desk, order: Order) -> Position:
+    price = order.intent.price or desk.price(order.intent.symbol) or ZERO
+    return Position(
+        id=order.intent.position_id,
+        symbol=order.intent.symbol,
+        side=PositionSide.LONG,
+        opened_ms=desk.state.now_ms,
+        decision_price=price,
+        stop_distance=desk.instrument(order.intent.symbol).price_up(price * ADOPTED_STOP_SHARE) if price else None,
+    )
