@@ -103,9 +103,7 @@ class Rig:
     def reject(self, order_id: str, code: str = "-2010", *, duplicate: bool = False) -> list[Action]:
         """The exchange refuses the order; as a `duplicate`, because it has one of this id."""
         return self.send(
-            OrderRejected(
-                time_ms=self.now, client_order_id=order_id, code=code, message="refused", duplicate=duplicate
-            )
+            OrderRejected(time_ms=self.now, client_order_id=order_id, code=code, message="refused", duplicate=duplicate)
         )
 
     def unknown(self, order_id: str) -> list[Action]:
