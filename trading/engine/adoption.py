@@ -41,8 +41,8 @@ def adopt_report(desk: Desk, report: OrderReport) -> Order | None:
 def resolve(desk: Desk, command: Command) -> str | None:
     """Do with an order what a person decided (`reason`): the symbol that it concerns, None where it was refused.
 
-    adopt: the order is the bot's; its fills are booked and get a stop 5 % under their price. close: the same, and all is
-    sold at once. ignore: it does not exist, or is none of the bot's; what it did is not booked.
+    adopt: the order is the bot's; its fills are booked and get a stop 5 % under their price. close: the same, and all
+    is sold at once. ignore: it does not exist, or is none of the bot's; what it did is not booked.
     """
     order = desk.state.orders.get(command.target)
     choice = command.reason

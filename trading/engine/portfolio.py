@@ -125,8 +125,8 @@ def _account(state: EngineState) -> Account:
 def _reopened(order: Order, fill: Fill) -> Position:
     """A position for a fill that comes when none is open: of a late order. It is there only to be closed.
 
-    It has an id of its own, since the order's position is over and stays as it was booked. Not by its time alone: trades
-    of one match have the same.
+    It has an id of its own, since the order's position is over and stays as it was booked. The time alone would not do:
+    trades of one match have the same.
     """
     return Position(
         id=decision_id(order.intent.position_id, fill.trade_id, fill.time_ms),
