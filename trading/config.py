@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from trading.market.timeframes import TIMEFRAMES, interval_of
 
 __all__ = ["ConfigError", "Problem", "SettingLine", "Settings", "load_settings"]
 
+NOT_SET = "not set"
 DEMO_SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
 DEMO_TIMEFRAME = "5m"
 LIVE_CONFIRM = "trade-real-money"
@@ -271,6 +272,7 @@ def load_settings(
     *,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    only: Collection[str] | None = None,
 ) -> Settings:
     """The settings in force: command line, then environment, then `.env`, then the defaults.
 
@@ -278,6 +280,8 @@ def load_settings(
         overrides: values by setting name that the command line gave.
         environ: in place of the process's environment.
         directory: where `.env` is looked for, in place of the working directory.
+        only: names of the settings that are needed. The others keep their defaults, and what is wrong with them is
+            overlooked: a person must be able to look, and to stop the bot, whatever else is broken.
 
     Raises:
         ConfigError: every problem found, at once.
@@ -288,6 +292,7 @@ def load_settings(
         os.environ if environ is None else environ,
         Path() if directory is None else directory,
         overrides or {},
+        only,
     )
     problems = [*gathered.problems, *_contradictions(gathered.values)]
     try:
@@ -338,7 +343,7 @@ def _shown(value: object) -> str:
         case SecretStr():
             return MASK
         case None | "":
-            return "not set"
+            return NOT_SET
         case bool():
             return str(value).lower()
         case tuple():

@@ -66,6 +66,7 @@ def gather(
     environ: Mapping[str, str],
     directory: Path,
     overrides: Mapping[str, str],
+    only: Collection[str] | None = None,
 ) -> Gathered:
     """The raw value of each setting that was given; blank ones count as not given.
 
@@ -77,6 +78,7 @@ def gather(
         environ: the environment's variables.
         directory: where `.env` is, and relative paths of secret files begin.
         overrides: by setting name, what the command line gave.
+        only: look at these settings alone, and overlook everything else that may be wrong.
     """
     found = Gathered()
     layers = [
@@ -88,8 +90,9 @@ def gather(
         present = {
             name: Given(given.value.strip(), given.source) for name, given in layer.items() if given.value.strip()
         }
-        _note_unknown(present, names, secrets, found.problems)
-        for name in names:
+        if only is None:
+            _note_unknown(present, names, secrets, found.problems)
+        for name in names if only is None else only:
             given = _value_of(name, present, name in secrets, directory, found.problems)
             if given is not None:
                 found.values.setdefault(name, given)

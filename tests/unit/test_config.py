@@ -377,6 +377,15 @@ def test_each_setting_is_described_once_with_name_and_meaning() -> None:
     assert values["TRADING_MAX_CAPITAL_USD"] == "not set"
 
 
+def test_who_needs_few_settings_overlooks_mistakes_in_the_others() -> None:
+    Path(".env").write_text("TRADING_SEED=x\nDATA_DIR=elsewhere\n")
+    environ = {"TRADING_TESTNET": "ture", "TRADING_NO_SUCH": "1", "TRADING_LIVE_CONFIRM": "trade-real-money"}
+    settings = load_settings(environ=environ, only=["DATA_DIR"])
+    assert (settings.data_dir, settings.seed, settings.testnet) == (Path("elsewhere"), 1, True)
+    with pytest.raises(ConfigError, match=r"1 setting is not usable:\n  DATABASE_URL"):
+        load_settings(environ={**environ, "DATABASE_URL": "x"}, only=["DATABASE_URL"])
+
+
 def test_real_money_needs_both_settings() -> None:
     settings = loaded(TRADING_TESTNET="false", TRADING_LIVE_CONFIRM="trade-real-money")
     assert settings.testnet is False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -101,6 +101,16 @@ class CandleTable:
     def rows_before(self, close_ms: int) -> int:
         """How many candles close before `close_ms` (UTC ms); also the row of the first that does not."""
         return int(np.searchsorted(self.close_time_ms, close_ms, side="left"))
+
+    def rows_between(self, since_ms: int | None, until_ms: int | None) -> slice:
+        """The rows of candles that open in `since_ms <= t < until_ms` (UTC ms; None: no bound), possibly none."""
+        start = 0 if since_ms is None else int(np.searchsorted(self.open_time_ms, since_ms, side="left"))
+        stop = len(self) if until_ms is None else int(np.searchsorted(self.open_time_ms, until_ms, side="left"))
+        return slice(start, max(start, stop))
+
+    def part(self, rows: slice) -> CandleTable:
+        """These rows as a table of their own, which shares this one's memory."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
 
     def gaps(self) -> list[Gap]:
         """Where candles are missing, in order of time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.market.candle_helpers import MINUTE, table
@@ -38,7 +38,6 @@ def test_resuming_begins_with_the_first_close_after(after_minute: float, first: 
     assert found == [batch for batch in batches(tables) if batch[0].close_time_ms > after_minute * MINUTE]
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     st.dictionaries(st.sampled_from(["A/X", "B/X", "C/X", "D/X"]), st.sets(st.integers(0, 30), min_size=1), min_size=1)
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -229,6 +228,21 @@ def test_rows_before_counts_what_closes_earlier(tmp_path: Path) -> None:
     ]
 
 
+def test_a_part_of_a_table_by_time(tmp_path: Path) -> None:
+    table = load_candle_file(written(tmp_path, csv_text(*good_rows(4), *good_rows(2, first=9))))
+    for since, until, rows in [
+        (None, None, [0, 1, 2, 3, 9, 10]),
+        (MINUTE, 9 * MINUTE, [1, 2, 3]),
+        (MINUTE + 1, 9 * MINUTE + 1, [2, 3, 9]),
+        (4 * MINUTE, 9 * MINUTE, []),
+        (5 * MINUTE, 2 * MINUTE, []),
+        (None, MINUTE, [0]),
+    ]:
+        part = table.part(table.rows_between(since, until))
+        assert [candle.open_time_ms // MINUTE for candle in part.candles()] == rows
+        assert part.close_time_ms.tolist() == [(row + 1) * MINUTE for row in rows]
+
+
 @pytest.mark.parametrize("name", ["BTCUSDT.csv", "BTCUSDT-7m.csv", "-1m.csv", "XYZ-1m.csv", "1m.csv", "BTCUSDT-1m.txt"])
 def test_names_that_say_too_little_give_nothing(name: str) -> None:
     assert name_of(Path(name)) is None
@@ -294,13 +308,9 @@ class TestFolder:
             load_candles(path, symbols=["BTC/USDT", "ETH/USDT"], interval_ms=MINUTE)
 
 
-RECORDED = os.environ.get("TRADEBOT_RECORDED_CANDLES", "")
-
-
 @pytest.mark.recorded
-@pytest.mark.skipif(not RECORDED, reason="TRADEBOT_RECORDED_CANDLES names no folder of recorded candles")
-def test_recorded_candles_are_true_and_exact() -> None:
-    files = sorted(Path(RECORDED).glob("*.csv.gz"))
+def test_recorded_candles_are_true_and_exact(recorded_candles: Path) -> None:
+    files = sorted(recorded_candles.glob("*.csv.gz"))
     assert files
     for path in files:
         table = load_candle_file(path)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.market.candle_helpers import MINUTE
@@ -61,7 +61,6 @@ def test_another_process_makes_the_same_market() -> None:
     assert outputs == {fingerprint(7)}
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
 @given(seed=st.integers(0, SEED_MAX), number=st.integers(0, 10**8), others=st.lists(st.integers(0, 10**8), max_size=3))
 def test_random_access_equals_sequence(seed: int, number: int, others: list[int]) -> None:
     table = DemoMarket(seed, MINUTE).table("ETH/USDT", number, 5)

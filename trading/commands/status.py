@@ -1,0 +1,136 @@
+"""`tradebot status`: how the bot stands, whether it runs or not."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trading.commands.options import data_dir_option, debug_option, json_option, reader_settings
+
+if TYPE_CHECKING:
+    from trading.store.lock import Holder
+    from trading.store.queries import Status
+
+BEAT_AGE_MAX_MS = 15_000
+"""A bot whose last sign of life is older does not react (design: heartbeat)."""
+
+EPILOG = """\b
+Examples:
+  tradebot status
+  tradebot status --json | jq .equity
+"""
+
+
+@click.command(epilog=EPILOG)
+@data_dir_option
+@json_option
+@debug_option
+def command(data_dir: str | None, as_json: bool) -> None:
+    """Show how the bot stands: alive or not, equity, positions, latches."""
+    from trading.commands import output
+    from trading.market.demo_facts import DEMO_LABEL
+    from trading.store.files import database_path
+    from trading.store.lock import bot_lock_path, lock_holder
+    from trading.store.queries import Queries
+
+    settings = reader_settings(data_dir)
+    queries = Queries.open(settings.database)
+    try:
+        status = queries.status()
+    finally:
+        queries.close()
+    holder = lock_holder(bot_lock_path(database_path(settings.database)))
+    now_ms = time.time_ns() // 1_000_000
+    label = DEMO_LABEL if settings.is_demo else ""
+    if as_json:
+        output.print_json(as_json_of(status, holder, now_ms, label))
+    else:
+        output.print_facts(facts_of(status, holder, now_ms, label))
+
+
+def liveness(status: Status, holder: Holder | None, now_ms: int) -> str:
+    """'running', 'not responding' (alive, but its loop gave no sign for `BEAT_AGE_MAX_MS`), or 'stopped'."""
+    if holder is None:
+        return "stopped"
+    is_fresh = status.process is not None and now_ms - status.process.beat_ms <= BEAT_AGE_MAX_MS
+    return "running" if is_fresh else "not responding"
+
+
+def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> dict[str, Any]:
+    """What `--json` prints."""
+    process = status.process
+    return {
+        "state": liveness(status, holder, now_ms),
+        "phase": process.state if process and holder else None,
+        "pid": holder.pid if holder else None,
+        "heartbeat_age_s": (now_ms - process.beat_ms) / 1000 if process else None,
+        "started_ms": process.started_ms if process else None,
+        "version": process.version if process else None,
+        "market": label or None,
+        "bot_id": status.bot_id,
+        "equity": status.equity.equity if status.equity else None,
+        "account": status.account,
+        "kill_switch": status.kill,
+        "paused": status.safety.paused,
+        "halted": status.safety.halted,
+        "positions": sum(1 for position in status.positions if position.bought),
+        "live_orders": len(status.live_orders),
+        "symbols": status.symbols,
+    }
+
+
+def facts_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> list[tuple[str, Any]]:
+    """What people read, line by line."""
+    from trading.commands import output
+
+    facts: list[tuple[str, Any]] = [("Bot", _alive(status, holder, now_ms))]
+    if label:
+        facts.append(("Market", label))
+    account = status.account
+    if account is not None and status.equity is not None:
+        equity = status.equity.equity
+        result = (equity / (account.start_capital + account.deposits) - 1) * 100
+        facts.append(("Equity", f"{output.money(equity)} {account.quote} ({output.percent(result)} since the start)"))
+        facts.append(("Cash", f"{output.money(account.cash)} {account.quote}"))
+    held = [position.symbol for position in status.positions if position.bought]
+    facts.append(("Positions", f"{len(held)} ({', '.join(held)})" if held else "none"))
+    facts.append(("Open orders", str(len(status.live_orders))))
+    facts.extend(_latches(status))
+    if status.symbols:
+        last = max(known.last_close_ms for known in status.symbols)
+        facts.append(("Last candle", f"{output.moment(last)} UTC, {len(status.symbols)} symbols"))
+    return facts
+
+
+def _alive(status: Status, holder: Holder | None, now_ms: int) -> str:
+    from trading.commands import output
+
+    process = status.process
+    state = liveness(status, holder, now_ms)
+    if process is None or holder is None:
+        seen = f", last seen {output.duration(now_ms - process.beat_ms)} ago" if process else ""
+        return f"{state}{seen}"
+    age = output.duration(now_ms - process.beat_ms)
+    return (
+        f"{state}: {output.shown(process.state)}, process {holder.pid} on {output.shown(holder.host)}, "
+        f"up {output.duration(now_ms - process.started_ms)}, last sign of life {age} ago"
+    )
+
+
+def _latches(status: Status) -> list[tuple[str, Any]]:
+    """The latches that are set, each with its reason."""
+    from rich.text import Text
+
+    from trading.commands import output
+
+    found: list[tuple[str, Any]] = []
+    if status.kill.active:
+        effect = "effective" if status.kill.effective_ms is not None else "latched, not yet confirmed by the bot"
+        text = f"set by {output.shown(status.kill.by)}: {output.shown(status.kill.reason)} ({effect})"
+        found.append(("Kill switch", Text(text, style="bold red")))
+    for name, reason in (("Halted", status.safety.halted), ("Paused", status.safety.paused)):
+        if reason:
+            found.append((name, Text(output.shown(reason), style="yellow")))
+    return found or [("Safety", "no latch is set")]
