@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,6 +59,20 @@ def liveness(status: Status, holder: Holder | None, now_ms: int) -> str:
     return "running" if is_fresh else "not responding"
 
 
+def equity_of(status: Status) -> Decimal | None:
+    """What the bot is worth at the last prices, in quote; None before its first look at the account.
+
+    The last point of the equity series is as old as the last candle; what was sold since then is not in it.
+    """
+    account = status.account
+    prices = {known.symbol: known.price for known in status.symbols}
+    held = [position for position in status.positions if position.quantity]
+    if account is None or any(position.symbol not in prices for position in held):
+        return status.equity.equity if status.equity else None
+    values = (position.quantity * prices[position.symbol] for position in held)
+    return account.cash + sum(values, Decimal(0)) - account.outside_fees
+
+
 def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> dict[str, Any]:
     """What `--json` prints."""
     process = status.process
@@ -70,7 +85,7 @@ def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -
         "version": process.version if process else None,
         "market": label or None,
         "bot_id": status.bot_id,
-        "equity": status.equity.equity if status.equity else None,
+        "equity": equity_of(status),
         "account": status.account,
         "kill_switch": status.kill,
         "paused": status.safety.paused,
@@ -87,10 +102,10 @@ def facts_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> 
 
     facts: list[tuple[str, Any]] = [("Bot", _alive(status, holder, now_ms))]
     if label:
-        facts.append(("Market", label))
+        facts.append(("Market", f"{label} (by the settings here)"))
     account = status.account
-    if account is not None and status.equity is not None:
-        equity = status.equity.equity
+    equity = equity_of(status)
+    if account is not None and equity is not None:
         result = (equity / (account.start_capital + account.deposits) - 1) * 100
         facts.append(("Equity", f"{output.money(equity)} {account.quote} ({output.percent(result)} since the start)"))
         facts.append(("Cash", f"{output.money(account.cash)} {account.quote}"))

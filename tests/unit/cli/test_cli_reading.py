@@ -90,7 +90,7 @@ class TestStatus:
     def test_for_people(self) -> None:
         text = printed("status")
         assert "Bot          stopped\n" in text
-        assert f"Market       {DEMO_LABEL}\n" in text
+        assert f"Market       {DEMO_LABEL} (by the settings here)\n" in text
         assert "Equity       10,096.50 USDT (+0.96 % since the start)\n" in text
         assert "Cash         8,996.50 USDT\n" in text
         assert "Positions    1 (BTC/USDT)\n" in text
@@ -101,11 +101,18 @@ class TestStatus:
     def test_for_scripts(self) -> None:
         status = parsed("status")
         assert (status["state"], status["pid"], status["heartbeat_age_s"]) == ("stopped", None, None)
-        assert (status["equity"], status["positions"], status["live_orders"]) == ("10096.5", 1, 1)
+        assert (status["equity"], status["positions"], status["live_orders"]) == ("10096.50", 1, 1)
         assert status["account"]["cash"] == "8996.5"
         assert status["kill_switch"]["active"] is False
         assert status["market"] == DEMO_LABEL
         assert status["symbols"] == [{"symbol": "BTC/USDT", "last_close_ms": START_MS + HOUR_MS, "price": "110.00"}]
+
+    def test_equity_is_that_of_now_not_of_the_last_candle(self, folder: Path) -> None:
+        sold = open_position(closed_ms=START_MS, sold=Decimal(10), proceeds=Decimal(1090))
+        fill_database(folder, sold, account(cash=Decimal("10085.25"), outside_fees=Decimal("0.25")))
+        assert parsed("status")["equity"] == "10085.00"
+        fill_database(folder, open_position("ETH/USDT"))
+        assert parsed("status")["equity"] == "10096.5"  # its price is not known: the last point stands
 
     def test_a_living_bot(self, folder: Path) -> None:
         write_process_row(folder, beat_age_ms=1_000)
