@@ -130,7 +130,7 @@ def _check_kill(connection: sa.Connection, openings: dict[str, OrderState]) -> N
         stored = connection.execute(
             sa.select(orders.c.client_order_id, orders.c.state).where(orders.c.client_order_id.in_(list(openings)))
         )
-        states = {order: OrderState(state) for order, state in stored.tuples()}
+        states = {order: OrderState(state) for order, state in stored}
         for order, state in openings.items():
             before = states.get(order)
             if before is None or (before is OrderState.INTENT and state is not OrderState.INTENT):

@@ -159,7 +159,7 @@ class Queries:
         limit: int = PAGE,
         offset: int = 0,
     ) -> list[Order]:
-        """Orders by time of creation. live: only those that are not settled, or only those that are."""
+        """Orders by time of creation. live: only those not settled (by when they became so), or only those settled."""
         query = _filtered(
             sa.select(orders),
             orders.c.created_ms,
@@ -174,8 +174,8 @@ class Queries:
         )
         if live is not None:
             query = query.where(~orders.c.settled if live else orders.c.settled)
-        query = query.order_by(orders.c.created_ms.desc(), orders.c.place.desc())
-        return self._all(query.limit(limit).offset(offset), to_order)
+        newest_first = [orders.c.place.desc()] if live else [orders.c.created_ms.desc(), orders.c.place.desc()]
+        return self._all(query.order_by(*newest_first).limit(limit).offset(offset), to_order)
 
     def order(self, client_order_id: str) -> Order | None:
         """One order."""
@@ -218,7 +218,9 @@ class Queries:
         """Decisions and runs of HOLD, by time (of a run, that of its last)."""
         pairs = [(decisions.c.symbol, symbol), (decisions.c.verdict, verdict), (decisions.c.id, decision_id)]
         query = _filtered(sa.select(decisions), decisions.c.time_ms, since_ms, until_ms, pairs)
-        query = query.order_by(decisions.c.time_ms.desc(), decisions.c.seq.desc())
+        # Of one symbol the numbers are in the order of time, and there is an index for them.
+        newest_first = [decisions.c.seq.desc()] if symbol else [decisions.c.time_ms.desc(), decisions.c.seq.desc()]
+        query = query.order_by(*newest_first)
         return self._all(query.limit(limit).offset(offset), _to_run)
 
     def equity(

@@ -52,7 +52,7 @@ def load_memory(connection: sa.Connection) -> Memory:
     """What the journal itself keeps in mind of its tables."""
     memory = Memory()
     named = connection.execute(sa.select(symbols.c.name, symbols.c.id).order_by(symbols.c.id))
-    memory.symbols = dict(named.tuples().all())
+    memory.symbols = dict(named.all())
     last_places = [connection.execute(sa.select(sa.func.max(table.c.place))).scalar() for table in (orders, positions)]
     memory.place = max(place or 0 for place in last_places) + 1
     memory.seq = (connection.execute(sa.select(sa.func.max(decisions.c.seq))).scalar() or 0) + 1
@@ -60,5 +60,5 @@ def load_memory(connection: sa.Connection) -> Memory:
     runs = sa.select(decisions.c.symbol, decisions.c.seq, decisions.c.veto).where(
         decisions.c.seq.in_(last), decisions.c.verdict == Verdict.HOLD.value
     )
-    memory.runs = {symbol: (seq, veto) for symbol, seq, veto in connection.execute(runs).tuples()}
+    memory.runs = {symbol: (seq, veto) for symbol, seq, veto in connection.execute(runs)}
     return memory

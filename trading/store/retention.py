@@ -43,7 +43,7 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     trades_days: int = 3_660
     unfilled_orders_days: int = 90
     decisions_days: int = 400
-    decisions_rows: int = 400_000
+    decisions_rows: int = 300_000
     equity_days: int = 800
     events_days: int = 30
     events_rows: int = 1_000_000
@@ -98,7 +98,6 @@ def _steps(engine: sa.Engine, now_ms: int, limits: Retention) -> Iterator[tuple[
         last_decisions = set(connection.execute(last).scalars())
         newest_decision = max(last_decisions, default=0)
         newest_event = connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
-        first_open = connection.execute(sa.select(sa.func.min(positions.c.opened_ms)).where(_IS_OPEN)).scalar()
 
     too_old = events.c.time_ms < before(limits.events_days)
     yield "events", _by_key(events.c.seq, too_old)
@@ -115,9 +114,7 @@ def _steps(engine: sa.Engine, now_ms: int, limits: Retention) -> Iterator[tuple[
     for symbol_id, interval_ms in series:
         yield "candles", _candles(symbol_id, interval_ms, before(limits.candles_days))
     yield "orders", _by_key(orders.c.client_order_id, _is_unfilled(before(limits.unfilled_orders_days), kept))
-    # A late fill belongs to an order of an older position: nothing is removed from after an open one's beginning.
-    until = before(limits.trades_days) if first_open is None else min(before(limits.trades_days), first_open)
-    yield "positions", _trades(until, kept)
+    yield "positions", _trades(before(limits.trades_days), kept)
 
 
 _IS_OPEN = positions.c.closed_ms.is_(None)
@@ -133,7 +130,7 @@ def _is_unfilled(until_ms: int, kept: int) -> sa.ColumnElement[bool]:
     return sa.and_(
         orders.c.created_ms < until_ms,
         orders.c.settled,
-        orders.c.place < kept,
+        orders.c.place + 0 < kept,  # a sum, so that the index on the time of creation is the one that is used
         ~filled,
         orders.c.position_id.not_in(sa.select(positions.c.id).where(_IS_OPEN)),
     )
@@ -141,9 +138,16 @@ def _is_unfilled(until_ms: int, kept: int) -> sa.ColumnElement[bool]:
 
 def _trades(until_ms: int, kept: int) -> Step:
     """Removes closed positions with all that belongs to them; counts the positions."""
+    # A late fill opens a position anew although its order belongs to the one before: that one stays with it.
+    reopened = positions.alias()
+    needed = sa.exists().where(
+        reopened.c.closed_ms.is_(None),
+        reopened.c.symbol == orders.c.symbol,
+        reopened.c.opened_ms <= orders.c.updated_ms,
+    )
     in_use = sa.exists().where(
         orders.c.position_id == positions.c.id,
-        sa.or_(~orders.c.settled, orders.c.place >= kept, orders.c.updated_ms >= until_ms),
+        sa.or_(~orders.c.settled, orders.c.place >= kept, orders.c.updated_ms >= until_ms, needed),
     )
     chunk = sa.select(positions.c.id).where(positions.c.closed_ms < until_ms, ~in_use)
     chunk = chunk.order_by(positions.c.closed_ms).limit(POSITIONS_CHUNK)

@@ -270,6 +270,7 @@ equity = Table(
     _money("equity"),
     _money("cash"),
     _money("exposure"),
+    sqlite_with_rowid=False,
 )
 
 # Numbers are never used twice: a client that follows the table keeps the last one it saw.

@@ -56,7 +56,7 @@ class Prepared:
 
     def __init__(self, statement: Any, dialect: sa.Dialect, columns: Sequence[str]) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=list(columns))
-        self._text = str(compiled)
+        self.text = str(compiled)
         # Drivers take a row by position or by name; a getter of one name would give the bare value.
         names: Sequence[str] | None = compiled.positiontup
         self._pick = itemgetter(*names) if names and len(names) > 1 else None
@@ -65,7 +65,7 @@ class Prepared:
         """Execute it for every row; none may be missing a column."""
         pick = self._pick
         values: list[Any] = rows if pick is None else [pick(row) for row in rows]
-        connection.exec_driver_sql(self._text, values)
+        connection.exec_driver_sql(self.text, values)
 
 
 class Statements:

@@ -228,6 +228,7 @@ def _decision_tables() -> None:
         sa.Column("equity", ExactDecimal, nullable=False),
         sa.Column("cash", ExactDecimal, nullable=False),
         sa.Column("exposure", ExactDecimal, nullable=False),
+        sqlite_with_rowid=False,
     )
 
 
