@@ -67,9 +67,14 @@ class EngineState:
 
     def put(self, record: Record) -> None:
         """Replace the record of the same key, and note the change."""
-        undo = self._undo_of(record)
-        self._set(record)
-        self._undo.append(undo)
+        if type(record) is SymbolState:  # One comes with every candle: the short way.
+            symbols, symbol = self.symbols, record.symbol
+            self._undo.append(partial(_put_back, symbols, symbol, symbols.get(symbol)))
+            symbols[symbol] = record
+        else:
+            undo = self._undo_of(record)
+            self._set(record)
+            self._undo.append(undo)
         self._changes.append(record)
 
     def restore(self, records: Iterable[Record]) -> None:
