@@ -24,5 +24,19 @@ installed=$(cd "$work" && "$work/venv/bin/python" -c 'import os, trading; print(
 (cd "$installed" && find . -type f ! -name '*.pyc' | sort) >"$work/in-wheel"
 diff "$work/in-source" "$work/in-wheel"
 
-(cd "$work" && "$work/venv/bin/tradebot" --help >/dev/null && "$work/venv/bin/tradebot" --version)
-echo "wheel: fine ($(wc -l <"$work/in-wheel") files)"
+# It makes its database with its own migrations, and trades: an hour of candles, then the end.
+cd "$work"
+mkdir candles
+"$work/venv/bin/python" - >candles/BTCUSDT-1m.csv <<'CANDLES'
+print("open_time_ms,open,high,low,close,volume")
+for minute in range(60):
+    price = 100 + minute % 7
+    print(f"{1_700_000_040_000 + 60_000 * minute},{price},{price + 1},{price - 1},{price},5")
+CANDLES
+venv/bin/tradebot --version
+venv/bin/tradebot run --market-data candles --speed max --stop-at-end --data-dir data >run.log 2>&1 || {
+    cat run.log
+    exit 1
+}
+venv/bin/tradebot status --data-dir data
+echo "wheel: fine ($(wc -l <in-wheel) files)"
