@@ -30,6 +30,7 @@ from trading.domain.orders import Order, OrderState
 from trading.domain.positions import Correction, CorrectionKind
 from trading.engine import state as engine_state
 from trading.engine.state import EngineState, SymbolState
+from trading.safety.breaker import BreakerState
 from trading.store import recovery
 from trading.store.batch import Batch
 from trading.store.errors import JournalError
@@ -40,7 +41,20 @@ SYMBOLS = (BTC, ETH, "SOL/USDT")
 AMOUNTS = tuple(map(Decimal, ("0", "0.10", "1E+3", "0E-8", "123456789.123456789", "1e-18", "-7.00")))
 LIVE = (OrderState.INTENT, OrderState.SUBMITTING, OrderState.OPEN, OrderState.UNKNOWN, OrderState.PARTIALLY_FILLED)
 FINAL = (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED)
-PUTS = ("order", "order", "order", "finish", "fill", "position", "close", "symbol", "account", "safety", "decision")
+PUTS = (
+    "order",
+    "order",
+    "order",
+    "finish",
+    "fill",
+    "position",
+    "close",
+    "symbol",
+    "account",
+    "safety",
+    "breaker",
+    "decision",
+)
 
 Step = tuple[str, int, int]
 steps = st.lists(
@@ -162,7 +176,10 @@ class Bot:
         self.state.put(replace(ACCOUNT, cash=AMOUNTS[value], closed_positions=key))
 
     def put_safety(self, key: int, value: int) -> None:
-        self.state.put(replace(HALTED, losing_streak=key, equity_peak=AMOUNTS[value] if value else None))
+        self.state.put(replace(HALTED, losing_streak=key, pause_code="API_ERRORS" if value else ""))
+
+    def put_breaker(self, key: int, value: int) -> None:
+        self.state.put(BreakerState(day_peak=AMOUNTS[value], loss_times=(T0, T0 + key), warned=("DRAWDOWN_DAILY",)))
 
     def put_decision(self, key: int, value: int) -> None:
         self.number += 1

@@ -6,10 +6,12 @@ from msgspec.structs import replace
 
 from trading.domain.actions import Level
 from trading.domain.events import Command, CommandKind
-from trading.domain.orders import Purpose
 from trading.engine.adoption import resolve
+from trading.engine.breaker import cancel_entries
 from trading.engine.desk import Desk
+from trading.engine.portfolio import equity
 from trading.engine.protection import request_exit
+from trading.safety.breaker import begun_anew, equity_floor
 
 
 def on_command(desk: Desk, command: Command) -> set[str]:
@@ -19,16 +21,16 @@ def on_command(desk: Desk, command: Command) -> set[str]:
         case CommandKind.PAUSE | CommandKind.RESUME | CommandKind.KILL | CommandKind.RESET_KILL:
             _set_latches(desk, command.kind, why)
             if command.kind is CommandKind.KILL:
-                _cancel_entries(desk)
+                cancel_entries(desk)
                 if command.target == "flatten":
                     return _close(desk, list(desk.state.positions), "killed")
         case CommandKind.CLOSE_POSITION:
             return _close(desk, [command.target], "closed by operator")
         case CommandKind.CLOSE_ALL:
-            _cancel_entries(desk)
+            cancel_entries(desk)
             return _close(desk, list(desk.state.positions), why)
         case CommandKind.CANCEL_ENTRIES:
-            _cancel_entries(desk)
+            cancel_entries(desk)
         case CommandKind.RECONCILE:
             desk.fetch_account()
         case CommandKind.PROTECT:
@@ -53,7 +55,8 @@ def _set_latches(desk: Desk, kind: CommandKind, why: str) -> None:
     if kind is CommandKind.PAUSE:
         safety = replace(safety, paused=why)
     elif kind is CommandKind.RESUME:
-        safety = replace(safety, paused="", halted="", losing_streak=0, order_failures=0)
+        _resume(desk)
+        return
     elif kind is CommandKind.RESET_KILL:
         safety = replace(safety, killed="")
     else:
@@ -72,8 +75,13 @@ def _close(desk: Desk, symbols: list[str], reason: str) -> set[str]:
     return set(desk.state.positions) | set(desk.state.live)
 
 
-def _cancel_entries(desk: Desk) -> None:
-    for symbol in desk.state.live:
-        for order in desk.state.live_orders(symbol):
-            if order.intent.purpose is Purpose.ENTRY:
-                desk.cancel(order)
+def _resume(desk: Desk) -> None:
+    """A person clears pause and halt: every measure of the breaker begins anew at the present equity."""
+    state = desk.state
+    cleared = replace(
+        state.safety, paused="", pause_code="", halted="", halt_code="", losing_streak=0, order_failures=0
+    )
+    state.put(cleared)
+    if state.account is not None:
+        state.put(begun_anew(state.breaker, state.now_ms, equity(state)))
+        desk.breaker_floor = equity_floor(state.breaker, desk.config.breaker)

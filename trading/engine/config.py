@@ -10,6 +10,7 @@ import msgspec
 from trading.decision.params import StrategyParams
 from trading.domain.errors import InvalidInput
 from trading.domain.instruments import Instrument
+from trading.safety.breaker import BreakerLimits
 from trading.safety.checks import Limits
 
 
@@ -51,6 +52,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     taker_fee: Decimal = Decimal("0.001")
     fixed_quantity: Decimal | None = None
     protect: bool = True
+    breaker: BreakerLimits = BreakerLimits()
+    stale_after_interval_ms: int = 0
     record_holds: bool = True
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from trading.domain.actions import Action, CancelOrder, FetchAccount, Level, Notify, QueryOrder, SubmitOrder
 from trading.domain.instruments import ZERO, Instrument
 from trading.domain.orders import Approved, Order, OrderIntent, OrderState, Purpose
-from trading.domain.positions import Balance, Position
+from trading.domain.positions import Account, Balance, Position
 from trading.engine.config import EngineConfig
 from trading.engine.ids import bot_tag
 from trading.engine.state import EngineState
@@ -42,6 +42,9 @@ class Desk:
         self.balances: dict[str, Balance] = {}
         self.balances_activity: dict[str, int] = {}
         self.steady: dict[str, Position] = {}
+        self.watched_account: Account | None = None
+        self.watched_day = -1
+        self.breaker_floor = ZERO
         self.shortfalls: dict[str, tuple[Decimal, int]] = {}
         self.reconciled_ms = 0
         self.next_token = 1
@@ -187,7 +190,7 @@ class Desk:
         return RiskView(
             instrument=self.instrument(intent.symbol),
             price=self.price(intent.symbol),
-            capital=min(self.config.capital, account.start_capital) if account is not None else ZERO,
+            capital=self.capital(),
             cash=account.cash - self.reserved_cash() if account is not None else ZERO,
             exposure=self.exposure() if intent.purpose is Purpose.ENTRY else None,
             open_positions=others,
@@ -196,6 +199,11 @@ class Desk:
             known_id=intent.client_order_id in state.orders,
             blocked=self.entries_blocked(),
         )
+
+    def capital(self) -> Decimal:
+        """What the bot may trade with, in quote: the setting, or less where the account had less. Limits use it."""
+        account = self.state.account
+        return min(self.config.capital, account.start_capital) if account is not None else ZERO
 
     def reserved_cash(self) -> Decimal:
         """Quote that live entries may still spend, at their limit or the last price, fee included."""

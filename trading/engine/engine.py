@@ -33,6 +33,7 @@ from trading.domain.events import (
 from trading.domain.orders import OrderState
 from trading.engine import portfolio, tracking
 from trading.engine.adoption import is_left_to_a_person
+from trading.engine.breaker import watch_equity, watch_time
 from trading.engine.commands import on_command
 from trading.engine.config import EngineConfig
 from trading.engine.desk import Desk
@@ -109,6 +110,7 @@ class Engine:
         if last is not None and event.time_ms <= last.last_close_ms:
             return
         state.put(SymbolState(symbol=symbol, last_close_ms=event.time_ms, price=candle.close))
+        watch_equity(self._desk)
         signal = self._signals.on_candle(candle)
         position = state.positions.get(symbol)
         if position is not None:
@@ -124,6 +126,7 @@ class Engine:
             symbol = handler(self._desk, event)
             if symbol is not None:
                 plan(self._desk, symbol)
+            watch_equity(self._desk)
             return
         symbols: set[str]
         match event:
@@ -144,6 +147,7 @@ class Engine:
                 raise InvariantViolated(f"no handler for {type(event).__name__}")
         for symbol in sorted(symbols):
             plan(self._desk, symbol)
+        watch_equity(self._desk)
 
     def _on_started(self, event: Started) -> set[str]:
         """Nothing is known for sure yet: read the account, ask about every live order, open nothing before that."""
@@ -164,6 +168,7 @@ class Engine:
     def _on_tick(self) -> set[str]:
         """What time alone brings: answers that are overdue, questions that are due, periodic reconciliation."""
         desk, state, timing = self._desk, self.state, self.config.timing
+        watch_time(desk)
         for symbol in state.live:
             for order in state.live_orders(symbol):
                 sent = order.submitted_ms if order.submitted_ms is not None else order.updated_ms

@@ -87,6 +87,7 @@ def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused:
     config = desk.config
     account = desk.state.account
     cash = account.cash - desk.reserved_cash() if account is not None else ZERO
+    gross = sum((desk.exposure() or {}).values(), ZERO)
     return size_entry(
         equity=min(equity(desk.state), config.capital),
         free_cash=cash,
@@ -94,7 +95,7 @@ def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused:
         atr=signal.atr,
         instrument=desk.instrument(candle.symbol),
         taker_fee_rate=config.taker_fee,
-        max_position_notional=config.limits.max_position_notional,
+        max_position_notional=config.limits.largest_position(desk.capital(), gross),
         params=config.params,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -27,17 +26,23 @@ def equity(state: EngineState) -> Decimal:
 
 def exposure(state: EngineState) -> Decimal:
     """Worth of the open positions at the last prices, in quote."""
-    return sum((p.quantity * state.symbols[s].price for s, p in state.positions.items() if p.quantity), ZERO)
+    return sum((p.quantity * price_of(state, p) for p in state.positions.values() if p.quantity), ZERO)
 
 
-def equity_from_profit(state: EngineState, prices: Mapping[str, Decimal]) -> Decimal:
-    """The same figure from the other side: start + realised + unrealised - fees - funding + deposits (I6)."""
+def price_of(state: EngineState, position: Position) -> Decimal:
+    """What one unit of the position is valued at: the last price; before the first candle the price of its decision."""
+    known = state.symbols.get(position.symbol)
+    return known.price if known is not None else position.decision_price
+
+
+def equity_from_profit(state: EngineState) -> Decimal:
+    """The same as `equity` from the other side: start + realised + unrealised - fees - funding + deposits (I6)."""
     account = state.account
     if account is None:
         return ZERO
     total = account.start_capital + account.deposits
     total += account.closed_profit - account.closed_fees - account.closed_funding
-    return total + sum((p.net_profit(prices.get(s, ZERO)) for s, p in state.positions.items()), ZERO)
+    return total + sum((p.net_profit(price_of(state, p)) for p in state.positions.values()), ZERO)
 
 
 def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
@@ -85,8 +90,11 @@ def book_shortfall(desk: Desk, position: Position, missing: Decimal, note: str) 
     return position
 
 
-def close_position(desk: Desk, position: Position) -> None:
-    """End a position: what is left is booked as dust, the sums go to the account."""
+def close_position(desk: Desk, position: Position) -> Decimal | None:
+    """End a position: what is left is booked as dust, the sums go to the account.
+
+    Its net profit (quote), or None for a position that never traded.
+    """
     state = desk.state
     account = _account(state)
     if position.quantity:
@@ -103,17 +111,15 @@ def close_position(desk: Desk, position: Position) -> None:
         )
     )
     if not traded:
-        return
+        return None
     profit = position.net_profit(ZERO)
-    streak = state.safety.losing_streak + 1 if profit < 0 else 0
-    if streak != state.safety.losing_streak:
-        state.put(replace(state.safety, losing_streak=streak))
     desk.notify(
         Level.INFO,
         "POSITION_CLOSED",
         f"{position.symbol}: {position.exit_reason or 'closed'}, net profit {profit:.4f} {account.quote}",
         position.symbol,
     )
+    return profit
 
 
 def _account(state: EngineState) -> Account:

@@ -16,6 +16,7 @@ from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Position
 from trading.engine.adoption import is_left_to_a_person
+from trading.engine.breaker import after_trade
 from trading.engine.desk import Desk
 from trading.engine.ids import client_order_id
 from trading.engine.portfolio import close_position
@@ -41,7 +42,9 @@ def plan(desk: Desk, symbol: str) -> None:
     position = _set_levels(desk, position)
     position = _decide_forced_exit(desk, position, entries, stops)
     if not live and _is_over(desk, position):
-        close_position(desk, position)
+        profit = close_position(desk, position)
+        if profit is not None:
+            after_trade(desk, lost=profit < 0)
         return
     if position.exit_reason:
         for order in entries:

@@ -14,6 +14,7 @@ from trading.domain.decisions import Decision
 from trading.domain.errors import InvariantViolated
 from trading.domain.orders import Fill, Order
 from trading.domain.positions import Account, Correction, Position
+from trading.safety.breaker import BreakerState, Trip
 
 FINISHED_ORDERS_KEPT = 2_000
 
@@ -29,18 +30,20 @@ class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
 class SafetyState(msgspec.Struct, frozen=True, kw_only=True):
     """The latches and counters of the safety layers, as they survive a restart.
 
-    paused / halted / killed: empty, or why. The counters are those that the circuit breaker looks at.
+    paused / halted / killed: empty, or why. pause_code, halt_code: what tripped; empty where a person did it. The
+    counters are those that the circuit breaker looks at.
     """
 
     paused: str = ""
+    pause_code: str = ""
     halted: str = ""
+    halt_code: str = ""
     killed: str = ""
     losing_streak: int = 0
     order_failures: int = 0
-    equity_peak: Decimal | None = None
 
 
-Record = Account | Position | Order | Fill | Correction | Decision | SymbolState | SafetyState
+Record = Account | Position | Order | Fill | Correction | Decision | SymbolState | SafetyState | BreakerState | Trip
 
 
 class EngineState:
@@ -55,6 +58,7 @@ class EngineState:
         self.now_ms = 0
         self.account: Account | None = None
         self.safety = SafetyState()
+        self.breaker = BreakerState()
         self.positions: dict[str, Position] = {}
         self.symbols: dict[str, SymbolState] = {}
         self.orders: dict[str, Order] = {}
@@ -121,6 +125,7 @@ class EngineState:
         if self.account is not None:
             found.append(self.account)
         found.append(self.safety)
+        found.append(self.breaker)
         found.extend(self.symbols[s] for s in sorted(self.symbols))
         found.extend(self.positions[s] for s in sorted(self.positions))
         found.extend(self.orders[o] for o in sorted(self.orders))
@@ -141,13 +146,15 @@ class EngineState:
                 self.account = record
             case SafetyState():
                 self.safety = record
+            case BreakerState():
+                self.breaker = record
             case Fill():
                 key = (record.symbol, record.trade_id)
                 if key in self._owners:
                     raise InvariantViolated(f"trade {record.trade_id} of {record.symbol} booked twice")
                 self._owners[key] = record.client_order_id
                 self.trades.setdefault(record.client_order_id, set()).add(record.trade_id)
-            case Correction() | Decision():
+            case Correction() | Decision() | Trip():
                 pass
 
     def _set_order(self, order: Order) -> None:
@@ -184,9 +191,11 @@ class EngineState:
                 return partial(setattr, self, "account", self.account)
             case SafetyState():
                 return partial(setattr, self, "safety", self.safety)
+            case BreakerState():
+                return partial(setattr, self, "breaker", self.breaker)
             case Fill():
                 return partial(self._undo_fill, record)
-            case Correction() | Decision():
+            case Correction() | Decision() | Trip():
                 return _nothing
 
     def _undo_order(self, order_id: str, symbol: str, before: Order | None) -> None:

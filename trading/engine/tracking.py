@@ -22,6 +22,7 @@ from trading.domain.events import (
 from trading.domain.instruments import ZERO
 from trading.domain.orders import NOT_SENT, Fill, Order, OrderState, Purpose
 from trading.engine.adoption import NOT_REMEMBERED, adopt_report
+from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
 from trading.engine.portfolio import book_fill
 from trading.engine.protection import on_unfilled
@@ -73,8 +74,7 @@ def on_rejected(desk: Desk, event: OrderRejected) -> str | None:
             f"{event.code} {event.message}",
             order.intent.symbol,
         )
-        failures = desk.state.safety.order_failures + 1
-        desk.state.put(replace(desk.state.safety, order_failures=failures))
+        after_refusal(desk)
     elif not order.state.is_final:
         desk.query(order)
     return order.intent.symbol
@@ -85,6 +85,8 @@ def on_unknown(desk: Desk, event: OrderUnknown) -> str | None:
     order = desk.state.orders.get(event.client_order_id)
     if order is None:
         return _not_ours(desk, event.client_order_id)
+    after_lost_answer(desk)
+    order = desk.state.orders[order.id]
     if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
         mark_unknown(desk, order, event.message)
     return order.intent.symbol
@@ -145,6 +147,8 @@ def on_cancel_rejected(desk: Desk, event: CancelRejected) -> str | None:
 
 def on_cancel_unknown(desk: Desk, event: CancelUnknown) -> str | None:
     """The cancel's outcome is lost: the order counts as live and is asked about."""
+    if event.client_order_id in desk.state.orders:
+        after_lost_answer(desk)
     return _ask(desk, event.client_order_id)
 
 
@@ -173,7 +177,8 @@ def on_absent(desk: Desk, event: OrderAbsent) -> str | None:
 
 
 def on_query_failed(desk: Desk, event: QueryFailed) -> str | None:
-    """No answer. Nothing follows, except that the question may be asked again in its time."""
+    """No answer. Nothing follows for any order; the question may be asked again in its time."""
+    after_lost_answer(desk)
     return None
 
 

@@ -29,6 +29,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     collar_pct: Decimal = Decimal(5)
     max_orders_per_minute: int = 30
 
+    def largest_position(self, capital: Decimal, gross: Decimal) -> Decimal:
+        """The largest notional of a new position that no limit refuses, next to `gross` exposure (all in quote).
+
+        Where the gross exposure leaves nothing, the other limits alone: it is for the check to refuse, with its code.
+        """
+        largest = min(self.max_position_notional, capital * self.max_symbol_pct / HUNDRED)
+        left = capital * self.max_gross_pct / HUNDRED - gross
+        return min(largest, left) if left > 0 else largest
+
 
 class RiskView(msgspec.Struct, frozen=True, kw_only=True):
     """What the checks look at: the state of account and market just before the order.

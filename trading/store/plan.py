@@ -10,8 +10,9 @@ from trading.domain.events import CandleClosed, ClockTick, Command, EntriesLatch
 from trading.domain.orders import Fill, Order, OrderState, Purpose
 from trading.domain.positions import Account, Correction, Position
 from trading.engine.state import SafetyState, SymbolState
+from trading.safety.breaker import BreakerState, Trip
 from trading.store.batch import Batch
-from trading.store.rows import Row, decision_row, order_row, plain, position_row
+from trading.store.rows import Row, breaker_row, decision_row, order_row, plain, position_row
 from trading.store.schema import ONLY_ROW
 
 _NOT_STORED = (CandleClosed, ClockTick, EntriesLatched)
@@ -66,6 +67,8 @@ class Plan:
         """The last version of each record that changed; every fill and every correction."""
         account: Account | None = None
         safety: SafetyState | None = None
+        breaker: BreakerState | None = None
+        trips: list[Row] = []
         symbols: dict[str, SymbolState] = {}
         positions: dict[str, tuple[Position, int]] = {}
         orders: dict[str, tuple[Order, int]] = {}
@@ -90,9 +93,15 @@ class Plan:
                     account = record
                 case SafetyState():
                     safety = record
+                case BreakerState():
+                    breaker = record
+                case Trip():
+                    trips.append(plain(record))
         self._put("symbols", [self._symbol_row(state) for state in symbols.values()])
         self._put("account", [{"id": ONLY_ROW, **plain(account)}] if account is not None else [])
         self._put("safety", [{"id": ONLY_ROW, **plain(safety)}] if safety is not None else [])
+        self._put("breaker", [breaker_row(breaker)] if breaker is not None else [])
+        self._put("trips", trips)
         self._put("positions", [position_row(position, place) for position, place in positions.values()])
         self._put("orders", [order_row(order, place) for order, place in orders.values()])
         self._put("fills", fills)

@@ -9,8 +9,8 @@ from trading.domain.orders import Fill
 from trading.domain.positions import Account, Position
 from trading.engine.state import FINISHED_ORDERS_KEPT, Record, SafetyState, SymbolState
 from trading.store.plan import Memory
-from trading.store.rows import to_order, to_record
-from trading.store.schema import account, decisions, fills, orders, positions, safety, symbols
+from trading.store.rows import to_breaker, to_order, to_record
+from trading.store.schema import account, breaker, decisions, fills, orders, positions, safety, symbols
 
 _to_account = to_record(Account)
 _to_safety = to_record(SafetyState)
@@ -24,6 +24,7 @@ def load_records(connection: sa.Connection) -> list[Record]:
     found: list[Record] = []
     found.extend(_to_account(row) for row in connection.execute(sa.select(account)).mappings())
     found.extend(_to_safety(row) for row in connection.execute(sa.select(safety)).mappings())
+    found.extend(to_breaker(row) for row in connection.execute(sa.select(breaker)).mappings())
     handled = sa.select(symbols.c.name.label("symbol"), symbols.c.last_close_ms, symbols.c.price)
     handled = handled.where(symbols.c.last_close_ms.is_not(None)).order_by(symbols.c.id)
     found.extend(_to_symbol(row) for row in connection.execute(handled).mappings())

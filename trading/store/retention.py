@@ -1,6 +1,6 @@
 """How long each table keeps what it holds, and the removal of what is older, a little at a time.
 
-Account, safety state, symbols, kill switch, process and the database's own row have one row each and stay.
+Account, safety state, breaker, symbols, kill switch, process and the database's own row have one row each and stay.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from trading.store.schema import (
     orders,
     positions,
     symbols,
+    trips,
 )
 
 DAY_MS = 86_400_000
@@ -48,6 +49,7 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     events_days: int = 30
     events_rows: int = 1_000_000
     commands_days: int = 400
+    trips_days: int = 3_660
 
 
 class Pruned(msgspec.Struct, frozen=True):
@@ -109,6 +111,7 @@ def _steps(engine: sa.Engine, now_ms: int, limits: Retention) -> Iterator[tuple[
     too_many = decisions.c.seq <= newest_decision - limits.decisions_rows
     yield "decisions", _by_key(decisions.c.seq, too_many & spare)
 
+    yield "trips", _by_key(trips.c.id, trips.c.time_ms < before(limits.trips_days))
     yield "equity", _by_key(equity.c.time_ms, equity.c.time_ms < before(limits.equity_days))
     yield "commands", _by_key(commands.c.seq, commands.c.done_ms < before(limits.commands_days))
     for symbol_id, interval_ms in series:

@@ -10,12 +10,15 @@ import msgspec
 from trading.domain.decisions import Decision, Vote
 from trading.domain.orders import Order
 from trading.domain.positions import Position
+from trading.safety.breaker import BreakerState
+from trading.store.schema import ONLY_ROW
 
 R = TypeVar("R", bound=msgspec.Struct)
 Row = dict[str, Any]
 Fields = Mapping[Any, Any]
 
 _VOTES = msgspec.json.Decoder(tuple[Vote, ...])
+_BREAKER = msgspec.json.Decoder(BreakerState)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -50,6 +53,16 @@ def decision_row(decision: Decision, seq: int) -> Row:
     row["first_ms"] = decision.time_ms
     row["count"] = 1
     return row
+
+
+def breaker_row(breaker: BreakerState) -> Row:
+    """The breaker's memory, as JSON."""
+    return {"id": ONLY_ROW, "data": _encode(breaker).decode()}
+
+
+def to_breaker(row: Fields) -> BreakerState:
+    """The breaker's memory from its row."""
+    return _BREAKER.decode(row["data"])
 
 
 def to_record(kind: type[R]) -> Callable[[Fields], R]:

@@ -98,11 +98,27 @@ safety = Table(
     metadata,
     _only_row(),
     _text("paused"),
+    _text("pause_code"),
     _text("halted"),
+    _text("halt_code"),
     _text("killed"),
     _count("losing_streak"),
     _count("order_failures"),
-    _maybe_money("equity_peak"),
+)
+
+# What the circuit breaker remembers, as JSON: nobody asks for a part of it.
+breaker = Table("breaker", metadata, _only_row(), _text("data"))
+
+trips = Table(
+    "trips",
+    metadata,
+    _text("id", primary_key=True),
+    _ms("time_ms"),
+    _text("level"),
+    _text("code"),
+    _text("value"),
+    _text("limit"),
+    _text("text"),
 )
 
 # The id keeps a candle's key small. The last two are empty until the engine has handled a candle of the symbol.

@@ -88,6 +88,8 @@ class Statements:
             schema.symbols: insert_or_update(name, schema.symbols, ["id"], kept=["name"]),
             schema.account: insert_or_update(name, schema.account, ["id"]),
             schema.safety: insert_or_update(name, schema.safety, ["id"]),
+            schema.breaker: insert_or_update(name, schema.breaker, ["id"]),
+            schema.trips: sa.insert(schema.trips),
             schema.positions: insert_or_update(name, schema.positions, ["id"], place=place_if_closed),
             schema.orders: insert_or_update(name, schema.orders, ["client_order_id"], place=place_if_changed),
             schema.fills: sa.insert(schema.fills),

@@ -19,7 +19,7 @@ ETH = "ETH/USDT"
 MINUTE_MS = 60_000
 T0 = 1_748_623_320_000
 ACCOUNT = Account(quote="USDT", start_capital=Decimal(1000), cash=Decimal("900.10"))
-HALTED = SafetyState(halted="drawdown", losing_streak=3, equity_peak=Decimal("1001.5"))
+HALTED = SafetyState(halted="drawdown", halt_code="DRAWDOWN_DAILY", losing_streak=3)
 VOTES = (Vote(analyst="trend", score=0.25, confidence=0.5, weight=1.0, reason="up"),)
 
 

@@ -40,10 +40,14 @@ from trading.domain.events import CandleClosed, ClockTick, EntriesLatched, Order
 from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Correction, CorrectionKind
 from trading.engine.state import FINISHED_ORDERS_KEPT, EngineState, SymbolState
+from trading.safety.breaker import BreakerState, Trip, TripLevel
 from trading.store.batch import EquityPoint
 from trading.store.errors import JournalError
 from trading.store.journal import Journal
 
+TRIP = Trip(
+    id="00000001", time_ms=0, level=TripLevel.HALT, code="DRAWDOWN_DAILY", value="5.01", limit="5", text="too deep"
+)
 CORRECTION = Correction(
     id="c1",
     position_id="p1",
@@ -71,14 +75,16 @@ def test_a_new_database_has_nothing_to_restore(journal: Journal) -> None:
 def test_a_restart_finds_every_record_as_it_was_last(path: Path, journal: Journal) -> None:
     btc = SymbolState(symbol=BTC, last_close_ms=T0, price=Decimal("100.10"))
     first, second = order(1), order(1, OrderState.PARTIALLY_FILLED, filled="0.5")
-    journal.commit(batch(ACCOUNT, HALTED, btc, position(), first, second, fill("t1", 1), CORRECTION))
+    tripped = BreakerState(day_ms=T0, day_peak=Decimal("10.50"), loss_times=(T0,), trips=1)
+    journal.commit(batch(ACCOUNT, HALTED, tripped, TRIP, btc, position(), first, second, fill("t1", 1), CORRECTION))
     later = replace(btc, last_close_ms=T0 + MINUTE_MS)
     journal.commit(batch(replace(ACCOUNT, cash=Decimal("1E+2")), later, replace(ACCOUNT, cash=Decimal("90.0"))))
     state = state_of(path)
-    assert state.records() == [replace(ACCOUNT, cash=Decimal("90.0")), HALTED, later, position(), second]
+    assert state.records() == [replace(ACCOUNT, cash=Decimal("90.0")), HALTED, tripped, later, position(), second]
     assert state.trades == {order_id(1): {"t1"}}
     assert state.live_orders(BTC) == [second]
     assert rows(path, "SELECT kind, quantity FROM corrections") == [("base_fee", "-0.001")]
+    assert rows(path, "SELECT id, code, value FROM trips") == [(TRIP.id, TRIP.code, TRIP.value)]
 
 
 def test_closed_positions_stay_in_the_database_only(path: Path, journal: Journal) -> None:

@@ -53,11 +53,27 @@ def _state_tables() -> None:
         "safety",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("paused", sa.Text, nullable=False),
+        sa.Column("pause_code", sa.Text, nullable=False),
         sa.Column("halted", sa.Text, nullable=False),
+        sa.Column("halt_code", sa.Text, nullable=False),
         sa.Column("killed", sa.Text, nullable=False),
         sa.Column("losing_streak", sa.Integer, nullable=False),
         sa.Column("order_failures", sa.Integer, nullable=False),
-        sa.Column("equity_peak", ExactDecimal),
+    )
+    op.create_table(
+        "breaker",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("data", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "trips",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("time_ms", sa.BigInteger, nullable=False),
+        sa.Column("level", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("limit", sa.Text, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
     )
     op.create_table(
         "symbols",

@@ -1,0 +1,142 @@
+"""The circuit breaker at work: looks at equity on every event, at trades, refusals, lost answers, old data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from trading.domain.actions import Level
+from trading.domain.orders import Purpose
+from trading.engine.desk import Desk
+from trading.engine.portfolio import equity
+from trading.safety import breaker
+from trading.safety.breaker import DAY_MS, Finding, Trip, TripLevel
+
+_LEVELS = {TripLevel.WARN: Level.WARNING, TripLevel.PAUSE: Level.CRITICAL, TripLevel.HALT: Level.CRITICAL}
+
+
+def watch_equity(desk: Desk) -> None:
+    """Look at the bot's worth, open profit and loss included. Costs little where nothing has moved."""
+    state = desk.state
+    account = state.account
+    if account is None:
+        return
+    day = state.now_ms // DAY_MS
+    if not state.positions and account is desk.watched_account and day == desk.watched_day:
+        return
+    desk.watched_account, new_day = account, day != desk.watched_day
+    desk.watched_day = day
+    worth = equity(state)
+    known = state.breaker
+    if not new_day and desk.breaker_floor <= worth <= known.day_peak:
+        return
+    seen = breaker.with_equity(known, state.now_ms, worth)
+    if seen != known:
+        state.put(seen)
+    if new_day and desk.config.breaker.daily_clears and state.safety.halt_code == "DRAWDOWN_DAILY":
+        state.put(replace(state.safety, halted="", halt_code=""))
+        desk.notify(Level.INFO, "HALT_CLEARED", "a new UTC day has begun: the daily halt is over")
+    act_on(desk, breaker.look_at_equity(seen, desk.config.breaker, worth))
+    desk.breaker_floor = breaker.equity_floor(state.breaker, desk.config.breaker)
+
+
+def after_trade(desk: Desk, *, lost: bool) -> None:
+    """A position was closed, with a loss or without."""
+    state = desk.state
+    streak = state.safety.losing_streak + 1 if lost else 0
+    if streak != state.safety.losing_streak:
+        state.put(replace(state.safety, losing_streak=streak))
+    if lost:
+        state.put(breaker.with_loss(state.breaker, state.now_ms))
+        act_on(desk, breaker.look_at_trades(state.breaker, desk.config.breaker, streak))
+
+
+def after_refusal(desk: Desk) -> None:
+    """The exchange refused an order."""
+    safety = replace(desk.state.safety, order_failures=desk.state.safety.order_failures + 1)
+    desk.state.put(safety)
+    act_on(desk, breaker.look_at_orders(safety.order_failures, desk.config.breaker))
+
+
+def after_lost_answer(desk: Desk) -> None:
+    """A request got no answer."""
+    state = desk.state
+    state.put(replace(breaker.with_api_error(state.breaker, state.now_ms), cause_ms=state.now_ms))
+    act_on(desk, breaker.look_at_api(state.breaker, desk.config.breaker))
+
+
+def watch_time(desk: Desk) -> None:
+    """What the clock alone brings: data that grows old, a pause that may end."""
+    state, config = desk.state, desk.config
+    if config.stale_after_interval_ms:
+        for symbol in config.instruments:
+            known = state.symbols.get(symbol)
+            if known is None:
+                continue
+            age = state.now_ms - known.last_close_ms
+            found = breaker.look_at_data(symbol, age, config.stale_after_interval_ms, config.breaker)
+            if found:
+                state.put(replace(state.breaker, cause_ms=state.now_ms))
+                act_on(desk, found)
+    if state.safety.paused and state.safety.pause_code:
+        _end_pause(desk)
+
+
+def act_on(desk: Desk, findings: Iterable[Finding]) -> None:
+    """Record each finding that is news, tell of it, and set its latch."""
+    for finding in findings:
+        safety, known = desk.state.safety, desk.state.breaker
+        match finding.level:
+            case TripLevel.WARN:
+                desk.state.put(replace(known, warned=(*known.warned, finding.code)))
+            case TripLevel.PAUSE:
+                if safety.paused:
+                    continue
+                desk.state.put(replace(safety, paused=finding.text, pause_code=finding.code))
+            case TripLevel.HALT:
+                if safety.halted:
+                    continue
+                desk.state.put(replace(safety, halted=finding.text, halt_code=finding.code))
+        _record(desk, finding)
+        if finding.level is not TripLevel.WARN:
+            cancel_entries(desk)
+
+
+def cancel_entries(desk: Desk) -> None:
+    """Cancel every entry that may still fill."""
+    for symbol in desk.state.live:
+        for order in desk.state.live_orders(symbol):
+            if order.intent.purpose is Purpose.ENTRY:
+                desk.cancel(order)
+
+
+def _record(desk: Desk, finding: Finding) -> None:
+    number = desk.state.breaker.trips + 1
+    desk.state.put(replace(desk.state.breaker, trips=number))
+    desk.state.put(
+        Trip(
+            id=f"{number:08d}",
+            time_ms=desk.state.now_ms,
+            level=finding.level,
+            code=finding.code,
+            value=finding.value,
+            limit=finding.limit,
+            text=finding.text,
+        )
+    )
+    desk.notify(_LEVELS[finding.level], f"BREAKER_{finding.level.upper()}", f"{finding.code}: {finding.text}")
+
+
+def _end_pause(desk: Desk) -> None:
+    """A pause ends after a healthy time, with the account read since."""
+    state = desk.state
+    healthy_since = state.breaker.cause_ms + desk.config.breaker.healthy_ms
+    if state.now_ms < healthy_since:
+        return
+    if desk.reconciled_ms <= state.breaker.cause_ms:
+        desk.fetch_account()
+        return
+    code = state.safety.pause_code
+    state.put(replace(state.safety, paused="", pause_code=""))
+    desk.notify(Level.INFO, "PAUSE_ENDED", f"{code} has been gone for {desk.config.breaker.healthy_ms / 1000:.0f} s")
