@@ -11,6 +11,7 @@ from trading.domain.candles import Candle
 from trading.domain.decisions import Signal, Verdict
 from trading.domain.instruments import Instrument
 from trading.engine.config import EngineConfig
+from trading.safety.breaker import BreakerLimits
 from trading.safety.checks import Limits
 
 D = Decimal
@@ -48,6 +49,17 @@ ROUND_PARAMS = StrategyParams(
     target_atr_multiple=D(3),
     trail_atr_multiple=D(2),
     slippage_reserve_pct=D(0),
+)
+# A breaker that never trips, for runs that must lose money freely.
+NEVER = 1_000_000
+NO_BREAKER = BreakerLimits(
+    daily_drawdown_pct=D(100),
+    weekly_drawdown_pct=D(100),
+    total_drawdown_pct=D(100),
+    losing_streak=NEVER,
+    losses_per_hour=NEVER,
+    order_failures=NEVER,
+    api_errors_per_minute=NEVER,
 )
 WIDE_LIMITS = Limits(max_position_notional=D(5_000), max_symbol_pct=D(60), max_orders_per_minute=1_000)
 

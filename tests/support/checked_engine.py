@@ -12,6 +12,7 @@ from trading.domain.instruments import ZERO
 from trading.domain.orders import Fill, Order, OrderState, Purpose, Side
 from trading.domain.positions import Account, Correction, CorrectionKind
 from trading.engine import portfolio
+from trading.engine.adoption import is_left_to_a_person
 from trading.engine.config import EngineConfig
 from trading.engine.engine import Engine
 from trading.engine.state import EngineState, Record
@@ -73,8 +74,7 @@ class CheckedEngine(Engine):
 
     def _check_money(self) -> None:
         state = self.state
-        prices = {symbol: known.price for symbol, known in state.symbols.items()}
-        assert portfolio.equity(state) == portfolio.equity_from_profit(state, prices)
+        assert portfolio.equity(state) == portfolio.equity_from_profit(state)
         for position in state.positions.values():
             assert position.quantity >= 0, position
             assert position.bought >= 0
@@ -141,7 +141,11 @@ class CheckedEngine(Engine):
         assert intent.reduces
         assert intent.side is Side.SELL
         assert 0 < intent.quantity <= position.quantity
-        live = [o.id for o in self.state.live_orders(intent.symbol) if o.is_live and o.intent.reduces]
+        live = [
+            order.id
+            for order in self.state.live_orders(intent.symbol)
+            if order.is_live and order.intent.reduces and not is_left_to_a_person(order)
+        ]
         assert live == [intent.client_order_id], "two orders would sell the same coins"
 
     def _check_entry(self, entered: str) -> None:
@@ -155,7 +159,10 @@ class CheckedEngine(Engine):
         for symbol in self.state.symbols:
             position = self.state.positions.get(symbol)
             entries = [o for o in self.state.live_orders(symbol) if o.intent.purpose is Purpose.ENTRY]
-            quantity = (position.quantity if position else ZERO) + sum((o.remaining for o in entries), ZERO)
+            quantity = position.quantity if position is not None else ZERO
+            # What may still fill, or has filled and is not booked, counts as if it were held.
+            for order in entries:
+                quantity += order.remaining if order.is_live else order.reported_filled - order.filled_quantity
             value = quantity * self.state.symbols[symbol].price
             gross += value
             if symbol == entered:

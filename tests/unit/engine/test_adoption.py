@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
-
 import pytest
 from msgspec.structs import replace
 
-from tests.support.builders import BOT, BTC, config
+from tests.support.builders import BOT, BTC, D, config
 from tests.support.rig import Rig
 from trading.domain.events import CommandKind, OrderFound, OrderReport, Started
 from trading.domain.orders import OrderState, OrderType, Purpose, Side
