@@ -14,3 +14,7 @@ class ExitCode(IntEnum):
     LEFT_OPEN = 3
     FORCED = 4
     STALLED = 5
+
+
+ENDED = "ended with exit code "
+"""How a bot answers the command that stopped it; the number follows."""

@@ -6,9 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from decimal import Decimal
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -17,20 +15,24 @@ from trading.decision.rolling import RollingSignals
 from trading.domain.actions import Level, Notify
 from trading.domain.candles import Candle, check_candle
 from trading.domain.errors import InvalidInput, InvariantViolated, TradingError
-from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event, Started
+from trading.domain.events import AccountSnapshot, CandleClosed, ClockTick, Command, CommandKind, Event, Started
+from trading.domain.orders import Order, OrderState, Purpose
+from trading.engine.adoption import is_left_to_a_person
 from trading.engine.config import EngineConfig
 from trading.engine.engine import Engine
 from trading.engine.state import EngineState
 from trading.exchange.paper_file import PaperFileError
-from trading.exchange.protocol import Exchange
-from trading.exit_codes import ExitCode
+from trading.exchange.protocol import CandleDriven, Exchange
+from trading.exit_codes import ENDED, ExitCode
 from trading.live.commit_line import CommitLine
 from trading.live.database_calls import DatabaseCalls
+from trading.live.notices import Notices
 from trading.live.requests import Requests
 from trading.market.feed import Feed
+from trading.monitoring.watchdog import STALLED_AFTER_SECONDS, Watchdog
 from trading.state import TradingState
 from trading.store.journal import Journal
-from trading.utils.shutdown import GracefulShutdownHandler
+from trading.utils.shutdown import POLICIES, GracefulShutdownHandler
 
 log = structlog.get_logger(__name__)
 
@@ -39,27 +41,14 @@ BATCHES_AHEAD = 8
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
 READY_WITHIN_SECONDS = 120.0
+DOUBT_QUESTIONS_MAX = 5
+NOTICES_SECONDS = 2.0
+
+_IN_DOUBT = frozenset({OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN})
 
 
-@runtime_checkable
-class CandleDriven(Protocol):
-    """An exchange whose market moves with the candles that it is given: the paper exchange."""
-
-    async def open_phase(self, candles: Sequence[Candle]) -> Sequence[Event]:
-        """What happens at the candles' open."""
-        ...
-
-    async def range_phase(self, candles: Sequence[Candle]) -> Sequence[Event]:
-        """What happens between low and high."""
-        ...
-
-    async def observe(self, symbol: str, close_time_ms: int, price: Decimal) -> None:
-        """The last price, where no candle brings it."""
-        ...
-
-    async def fill_waiting(self, now_ms: int) -> Sequence[Event]:
-        """Fill what waits for an open that will not come."""
-        ...
+class FeedFailed(TradingError):
+    """No more candles come, and not because the feed has ended."""
 
 
 class TradingManager:
@@ -76,10 +65,11 @@ class TradingManager:
         policy: what a stop does with positions: flatten, cancel or keep.
         shutdown_timeout_s: the whole budget of a graceful stop.
         stop_at_end: end when the feed does, instead of staying up idle.
-        on_notify: is told of every notification.
+        stalled_after_s: how long the loop may stand still before the watchdog ends the process.
+        on_notify: sends an alert; called in a thread of its own with every notification, and may take its time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a bot consists of
         self,
         *,
         config: EngineConfig,
@@ -92,6 +82,7 @@ class TradingManager:
         policy: str = "flatten",
         shutdown_timeout_s: float = 30.0,
         stop_at_end: bool = False,
+        stalled_after_s: float = STALLED_AFTER_SECONDS,
         on_notify: Callable[[Notify], None] | None = None,
     ) -> None:
         self.config = config
@@ -102,37 +93,45 @@ class TradingManager:
         self.state_file = state_file
         self._signals = signals
         self._stop_at_end = stop_at_end
-        self._on_notify = on_notify or log_notification
+        self._notices = Notices(on_notify)
         state = EngineState(config.bot_id)
         state.restore(journal.load())
         self.engine = Engine(config, signals, state)
-        self.line = CommitLine(self.engine, journal, on_notify=self._on_notify)
+        self.line = CommitLine(self.engine, journal, on_notify=self._notices.tell)
         self.database = DatabaseCalls(journal, kill_file)
         self.requests = Requests(exchange, self.database.entries_stopped)
         self.beat_at = time.monotonic()
         self.phase = "starting"
+        self.snapshots = 0
         self._next_poll = 0.0
+        self._stops: list[Command] = []
         self.shutdown = GracefulShutdownHandler(manager=self, timeout=shutdown_timeout_s)
+        self.watchdog = Watchdog(lambda: self.beat_at, self.shutdown.left, stalled_after_s=stalled_after_s)
         self.shutdown.register()
 
     async def run(self) -> int:
         """Trade until told to stop, or until the feed's end with `stop_at_end`; the process's exit code."""
-        self.shutdown.attach(asyncio.get_running_loop())
         code = int(ExitCode.FAILED)
+        self.watchdog.start()
+        self.shutdown.attach(asyncio.get_running_loop())
         try:
             await self._recover()
             if not self.shutdown.requested:
                 self._warm_up()
                 await self._trade()
             code = await self.shutdown.run()
+        except FeedFailed as error:
+            log.critical("bot.failed", error=str(error))
+            self.notify(Notify(Level.CRITICAL, "FEED_FAILED", str(error)))
+            self.shutdown.request("the feed failed", policy="keep")
+            await self.shutdown.run()
         except TradingError as error:
             log.critical("bot.failed", error=str(error))
-            with suppress(TradingError):
-                await self.line.take([])
+            self.notify(Notify(Level.CRITICAL, "BOT_FAILED", str(error)))
         finally:
+            await self._close(code)
             self.shutdown.restore_signals()
-            await self._close()
-            self.shutdown.disarm()
+            self.watchdog.stop()
         return code
 
     # -- start
@@ -152,14 +151,30 @@ class TradingManager:
                     f"the exchange has not told the account's state within {READY_WITHIN_SECONDS:g} s; "
                     "check the connection and the exchange's status page"
                 )
+            await self._poll()
             await self.wait(RETRY_SECONDS)
             await self.tick(RETRY_SECONDS)
+        await self._resolve_doubts()
         log.info(
             "bot.reconciled",
             positions=len(self.engine.state.positions),
             orders=sum(map(len, self.engine.state.live.values())),
             equity=str(self.engine.equity()),
         )
+
+    async def _resolve_doubts(self) -> None:
+        """Ask about orders in doubt until they are resolved, for a bounded time: what they wait for is late already.
+
+        On paper the time is the candles', which stand still: nothing has to be waited for.
+        """
+        seconds = self.config.timing.query_ms / 1000
+        for _ in range(DOUBT_QUESTIONS_MAX):
+            in_doubt = any(order.state in _IN_DOUBT and not is_left_to_a_person(order) for order in self._live())
+            if not in_doubt or self.shutdown.requested:
+                return
+            if not isinstance(self.exchange, CandleDriven):
+                await self.wait(seconds)
+            await self.tick(seconds)
 
     def _warm_up(self) -> None:
         """Give the decision path the candles before the first one to come."""
@@ -177,7 +192,11 @@ class TradingManager:
     # -- trading
 
     async def _trade(self) -> None:
-        """Take batch after batch until a stop is asked for."""
+        """Take batch after batch until a stop is asked for.
+
+        Raises:
+            FeedFailed: the feed cannot go on.
+        """
         self.phase = "trading"
         queue: asyncio.Queue[tuple[Candle, ...]] = asyncio.Queue(BATCHES_AHEAD)
         feeder = asyncio.create_task(self._feed_into(queue))
@@ -188,23 +207,28 @@ class TradingManager:
                     await self._poll()
                 # Signals and the feed get their turn between any two batches.
                 await asyncio.sleep(0)
-                if not queue.empty():
+                if self.line.is_down and (queue.empty() or isinstance(self.exchange, CandleDriven)):
+                    # Where time is the candles', it stands still until the journal can be written again.
+                    await self.wait(POLL_SECONDS)
+                    await self.pump([])
+                elif not queue.empty():
                     batch = queue.get_nowait()
                     await self._step(batch, more=not queue.empty())
                 elif self.line.has_uncommitted:
                     await self.pump([])
-                elif feeder.done() and self.phase != "idle":
+                elif not feeder.done():
+                    await self.wait(POLL_SECONDS)
+                elif self.phase != "idle":
                     await self._feed_ended(feeder)
                     if self._stop_at_end:
-                        return
+                        break
                 else:
-                    await self.wait(POLL_SECONDS)
-        finally:
-            feeder.cancel()
-            with suppress(asyncio.CancelledError):
-                await feeder
+                    await self._idle()
             if self.line.has_uncommitted:
                 await self.pump([])
+        finally:
+            feeder.cancel()
+            await asyncio.gather(feeder, return_exceptions=True)
 
     async def _feed_into(self, queue: asyncio.Queue[tuple[Candle, ...]]) -> None:
         try:
@@ -216,9 +240,20 @@ class TradingManager:
 
     async def _feed_ended(self, feeder: asyncio.Task[None]) -> None:
         """Say so, and go on without candles. An error of the feed is the bot's."""
-        await feeder
+        try:
+            await feeder
+        except (TradingError, OSError) as error:
+            raise FeedFailed(f"no more candles from the {self.feed.label}: {error}") from error
         self.phase = "idle"
         log.info("feed.ended", label=self.feed.label, note="no more candles; the bot stays up until it is stopped")
+
+    async def _idle(self) -> None:
+        """No candle comes any more: what an operator's command set going is still carried out."""
+        await self.wait(POLL_SECONDS)
+        busy = any(order.intent.purpose is not Purpose.STOP or order.state in _IN_DOUBT for order in self._live())
+        if busy or any(position.exit_reason for position in self.engine.state.positions.values()):
+            await self.fill_waiting()
+            await self.tick(POLL_SECONDS)
 
     async def _step(self, batch: tuple[Candle, ...], *, more: bool) -> None:
         """One close time: the exchange's open, its range, then the closed candles of all symbols."""
@@ -228,6 +263,8 @@ class TradingManager:
         if isinstance(self.exchange, CandleDriven):
             for phase in (self.exchange.open_phase, self.exchange.range_phase):
                 events = await self._market_moves(phase, candles)
+                if events is None:
+                    return
                 if events:
                     await self.pump(events)
         close_ms = candles[0].close_time_ms
@@ -237,8 +274,11 @@ class TradingManager:
 
     async def _market_moves(
         self, phase: Callable[[Sequence[Candle]], Awaitable[Sequence[Event]]], candles: Sequence[Candle]
-    ) -> Sequence[Event]:
-        """A phase of the paper market, repeated while its file cannot be written: nothing is traded on a guess."""
+    ) -> Sequence[Event] | None:
+        """A phase of the paper market, repeated while its file cannot be written: nothing is traded on a guess.
+
+        None when a stop was asked for meanwhile: this candle has not been.
+        """
         while not self.shutdown.requested:
             try:
                 return await phase(candles)
@@ -246,26 +286,29 @@ class TradingManager:
                 log.error("paper.failed", error=str(error))
                 self.beat_at = time.monotonic()
                 await self.wait(RETRY_SECONDS)
-        return []
+        return None
 
     def _is_sound(self, candle: Candle) -> bool:
         try:
             check_candle(candle)
         except InvalidInput as error:
             log.error("candle.refused", error=str(error))
-            self._on_notify(Notify(Level.WARNING, "CANDLE_REFUSED", str(error), candle.symbol))
+            self.notify(Notify(Level.WARNING, "CANDLE_REFUSED", str(error), candle.symbol))
             return False
         return True
 
     async def pump(self, events: Sequence[Event], *, may_wait: bool = False) -> None:
         """Handle events, commit, carry out what follows, handle the answers, until nothing follows any more."""
         for _ in range(ROUNDS_MAX):
+            self.beat_at = time.monotonic()
             actions = await self.line.take(events, may_wait=may_wait)
             if not actions:
                 return
+            self.beat_at = time.monotonic()
             events = await self.requests.carry_out(actions, self.engine.state.now_ms)
             if not events:
                 return
+            self.snapshots += sum(isinstance(event, AccountSnapshot) for event in events)
         raise InvariantViolated(f"no rest after {ROUNDS_MAX} rounds of events at {self.engine.state.now_ms}")
 
     async def tick(self, seconds: float) -> None:
@@ -286,45 +329,59 @@ class TradingManager:
             self.engine.state.now_ms, self.phase, killed=bool(self.engine.state.safety.killed)
         )
         for command in commands:
-            if command.kind is CommandKind.STOP:
-                self.shutdown.request(f"tradebot stop by {command.by}", policy=command.target)
             log.info("command.taken", kind=command.kind, target=command.target, by=command.by, reason=command.reason)
         if commands:
             await self.pump(commands)
-            await self.database.answer(commands)
+            stops = [command for command in commands if command.kind is CommandKind.STOP]
+            await self.database.answer([command for command in commands if command not in stops])
+            for command in stops:
+                await self._stop_by(command)
+        entries_over = all(order.intent.purpose is not Purpose.ENTRY for order in self._live() if order.is_live)
+        if self.engine.state.safety.killed and entries_over:
+            await self.database.confirm_kill()
+
+    async def _stop_by(self, command: Command) -> None:
+        """Begin the stop that an operator asked for; it is answered when it has ended."""
+        policy = command.target or self.policy
+        if policy not in POLICIES:
+            await self.database.answer([command], f"refused: {policy!r} is none of {', '.join(POLICIES)}")
+            return
+        self._stops.append(command)
+        self.shutdown.request(f"tradebot stop by {command.by}", policy)
+
+    def _live(self) -> list[Order]:
+        return [order for orders in self.engine.state.live.values() for order in orders.values()]
 
     # -- end
 
     def notify(self, note: Notify) -> None:
         """Tell the owner now, outside any commit."""
-        self._on_notify(note)
+        self._notices.tell(note)
 
     async def fill_waiting(self) -> None:
         """On paper no candle comes any more: what waits for an open is filled at the last price."""
         if isinstance(self.exchange, CandleDriven):
-            with suppress(PaperFileError):
+            try:
                 events = await self.exchange.fill_waiting(self.engine.state.now_ms)
-                if events:
-                    await self.pump(events)
-
-    async def check_with_exchange(self) -> None:
-        """Compare with the exchange once more; its word is in the engine's state afterwards."""
-        now_ms = self.engine.state.now_ms
-        await self.pump([Command(time_ms=now_ms, id="check", kind=CommandKind.RECONCILE, by="shutdown")])
+            except PaperFileError as error:
+                log.error("paper.failed", error=str(error))
+                return
+            if events:
+                await self.pump(events)
 
     def save_state(self) -> None:
         """Write the readable copy of the state beside the database."""
         TradingState.of(self.engine).save(self.state_file)
 
-    async def _close(self) -> None:
-        """Let go of everything; the exchange last."""
+    async def _close(self, code: int) -> None:
+        """Let go of everything; the exchange last. Nothing that fails here keeps the rest open."""
+        await self.database.answer_stops(self._stops, f"{ENDED}{code}")
+        await self.database.beat("stopped")
+        self._notices.close(NOTICES_SECONDS)
         self.line.close()
         await self.database.close()
         self.journal.close()
-        await self.exchange.close()
-
-
-def log_notification(note: Notify) -> None:
-    """Put a notification into the log, at its level."""
-    write = {Level.INFO: log.info, Level.WARNING: log.warning, Level.CRITICAL: log.critical}[note.level]
-    write("notify", code=note.code, text=note.text, symbol=note.symbol or None)
+        try:
+            await self.exchange.close()
+        except TradingError as error:
+            log.error("exchange.not_closed", error=str(error))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
 
+from trading.domain.candles import Candle
 from trading.domain.events import Event
 from trading.domain.instruments import Instrument
 from trading.domain.orders import Approved, OrderIntent
@@ -37,4 +39,25 @@ class Exchange(Protocol):
 
     async def close(self) -> None:
         """Let go of connections. Called last."""
+        ...
+
+
+@runtime_checkable
+class CandleDriven(Protocol):
+    """An exchange whose market moves with the candles that it is given: the paper exchange."""
+
+    async def open_phase(self, candles: Sequence[Candle]) -> Sequence[Event]:
+        """What happens at the candles' open."""
+        ...
+
+    async def range_phase(self, candles: Sequence[Candle]) -> Sequence[Event]:
+        """What happens between low and high."""
+        ...
+
+    async def observe(self, symbol: str, close_time_ms: int, price: Decimal) -> None:
+        """The last price, where no candle brings it."""
+        ...
+
+    async def fill_waiting(self, now_ms: int) -> Sequence[Event]:
+        """Fill what waits for an open that will not come."""
         ...

@@ -17,6 +17,7 @@ from trading.exchange.paper import PaperBook, PaperExchange
 from trading.manager import TradingManager
 from trading.market.candle_files import load_candles
 from trading.market.feed import DemoFeed, Feed, ReplayFeed
+from trading.safety.breaker import BreakerLimits
 from trading.safety.checks import Limits
 from trading.store.files import database_path
 from trading.store.journal import Journal
@@ -58,6 +59,7 @@ def engine_config(settings: Settings, feed: Feed) -> EngineConfig:
         limits=Limits(
             max_position_notional=settings.max_position_size_usd, max_open_positions=settings.max_open_positions
         ),
+        breaker=BreakerLimits(daily_drawdown_pct=settings.max_daily_drawdown_pct),
         timing=Timing(reconcile_ms=0),
         taker_fee=costs.taker_fee,
     )

@@ -85,7 +85,7 @@ class CommitLine:
             return self._while_down(actions)
         return await self._commit(actions)
 
-    async def latch_entries(self, reason: str) -> None:
+    def latch_entries(self, reason: str) -> None:
         """Open nothing any more in this process, for `reason`."""
         self._latches.add(reason)
         self._tell_latches()
@@ -183,7 +183,4 @@ class CommitLine:
 
     def _tell_latches(self) -> None:
         # Not an event of the journal: it says how this process stands, and ends with it.
-        self.engine.handle(
-            EntriesLatched(time_ms=self.engine.state.now_ms, reason="; ".join(sorted(self._latches)))
-        )
-
+        self.engine.handle(EntriesLatched(time_ms=self.engine.state.now_ms, reason="; ".join(sorted(self._latches))))

@@ -16,14 +16,19 @@ import structlog
 from trading import __version__
 from trading.domain.events import Command, CommandKind
 from trading.store import latch, process
-from trading.store.commands import finish_command, finish_interrupted
+from trading.store.commands import finish_command, finish_interrupted, pending_commands
 from trading.store.errors import StoreError
 from trading.store.journal import Journal
+from trading.store.latch import KillState
 from trading.store.process import ProcessState
+from trading.store.retention import prune
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 2.0
+PRUNE_SECONDS = 600.0
+PRUNE_TRANSACTIONS = 5
+_NONE: list[Command] = []
 T = TypeVar("T")
 
 
@@ -33,7 +38,7 @@ def wall_ms() -> int:
 
 
 class DatabaseCalls:
-    """The bot's side of the tables that other processes use. A database that fails is logged, and waited for.
+    """The bot's side of the tables that other processes write and read.
 
     Args:
         journal: whose database it is.
@@ -45,44 +50,51 @@ class DatabaseCalls:
         self._kill_file = kill_file
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._next_beat = 0.0
+        self._next_prune = time.monotonic() + PRUNE_SECONDS
         self._failing = False
+        self._has_begun = False
+        self._is_unconfirmed = False
+        self._file_seen_ms: int | None = None
+        self._is_file_alone = False
 
     async def start(self) -> None:
         """Put down who runs, and answer commands that an earlier process left half done."""
-        now = wall_ms()
-        note = ProcessState(
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            version=__version__,
-            started_ms=now,
-            beat_ms=now,
-            state="starting",
-        )
-
-        def begin() -> None:
-            process.write_process(self._journal.engine, note)
-            finish_interrupted(self._journal.engine, "interrupted: the bot was restarted", now)
-
-        await self._call(begin, None)
+        self._has_begun = await self._call(self._begin, otherwise=False)
 
     def entries_stopped(self) -> str:
         """Empty, or why no entry may be sent: looked up right before each one. What cannot be read stops it."""
-        if self._kill_file.exists():
-            return f"kill file {self._kill_file.name}"
         try:
+            if self._kill_file.exists():
+                return f"kill file {self._kill_file.name}"
             state = latch.read_kill(self._journal.engine)
-        except StoreError as error:
+        except (OSError, StoreError) as error:
             return f"the kill switch cannot be read: {error}"
         return f"kill switch set by {state.by}: {state.reason}" if state.active else ""
 
     async def poll(self, event_ms: int, phase: str, *, killed: bool) -> list[Command]:
-        """Commands for the engine, with the time `event_ms`; the kill switch's changes are among them."""
-        nothing: list[Command] = []
-        found = await self._call(lambda: self._read(event_ms, killed), nothing)
+        """Commands for the engine, with the time `event_ms`; the kill switch's changes are among them.
+
+        Args:
+            event_ms: the engine's time.
+            phase: a word for the sign of life.
+            killed: whether the engine knows of the kill switch.
+        """
+        if not self._has_begun:
+            await self.start()
+        changes = await self._call(lambda: self._kill_changes(event_ms, killed), _NONE)
+        given = await self._call(lambda: self._journal.take_commands(event_ms), _NONE)
         if time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + BEAT_SECONDS
             await self.beat(phase)
-        return found
+        if time.monotonic() >= self._next_prune:
+            await self._prune(event_ms)
+        return [*changes, *given]
+
+    async def confirm_kill(self) -> None:
+        """Say that no opening order is on its way any more, if the switch is set and that was not said yet."""
+        if self._is_unconfirmed:
+            state = await self._call(lambda: latch.mark_effective(self._journal.engine, wall_ms()), None)
+            self._is_unconfirmed = state is None
 
     async def beat(self, phase: str) -> None:
         """Write the sign of life."""
@@ -97,36 +109,73 @@ class DatabaseCalls:
 
         await self._call(finish, None)
 
+    async def answer_stops(self, stops: Sequence[Command], result: str) -> None:
+        """Tell those who asked for the stop how it ended; those too who asked while it was under way."""
+        late = await self._call(lambda: self._journal.take_commands(0), _NONE)
+        await self.answer([*stops, *(c for c in late if c.kind is CommandKind.STOP)], result)
+
     async def close(self) -> None:
         """End the thread."""
         self._thread.shutdown(wait=True)
 
-    def _read(self, event_ms: int, killed: bool) -> list[Command]:
-        commands: list[Command] = []
-        if self._kill_file.exists():
-            latch.latch_kill(self._journal.engine, "file", f"{self._kill_file.name} exists", wall_ms())
-        state = latch.read_kill(self._journal.engine)
+    def _begin(self) -> bool:
+        now = wall_ms()
+        note = ProcessState(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            version=__version__,
+            started_ms=now,
+            beat_ms=now,
+            state="starting",
+        )
+        process.write_process(self._journal.engine, note)
+        finish_interrupted(self._journal.engine, "interrupted: the bot was restarted", now)
+        for command in pending_commands(self._journal.engine, skip=set(), now_ms=now).commands:
+            if command.kind is CommandKind.STOP:
+                finish_command(self._journal.engine, command.id, "refused: given before this bot started", now)
+        return True
+
+    def _kill_changes(self, event_ms: int, killed: bool) -> list[Command]:
+        """What the engine does not know yet of the kill switch."""
+        state = self._kill_state()
+        self._is_unconfirmed = state.active and state.effective_ms is None
         if state.active and not killed:
-            commands.append(
-                Command(
-                    time_ms=event_ms,
-                    id=f"kill-{state.set_ms}",
-                    kind=CommandKind.KILL,
-                    by=state.by,
-                    reason=state.reason,
-                )
-            )
+            kind, number, by, reason = CommandKind.KILL, state.set_ms, state.by, state.reason
         elif killed and not state.active:
-            commands.append(
-                Command(
-                    time_ms=event_ms,
-                    id=f"reset-{state.reset_ms}",
-                    kind=CommandKind.RESET_KILL,
-                    by=state.reset_by,
-                    reason=state.reset_reason,
-                )
-            )
-        return commands + self._journal.take_commands(event_ms)
+            kind, number, by, reason = CommandKind.RESET_KILL, state.reset_ms, state.reset_by, state.reset_reason
+        else:
+            return []
+        return [Command(time_ms=event_ms, id=f"{kind}-{number}", kind=kind, by=by, reason=reason)]
+
+    def _kill_state(self) -> KillState:
+        """How the switch stands, the file's word taken into the database; where that fails, the file's word alone.
+
+        A file that was seen is not forgotten, should it be gone before the database could be written.
+        """
+        if self._file_seen_ms is None and self._kill_file.exists():
+            self._file_seen_ms = wall_ms()
+        if self._file_seen_ms is None:
+            return latch.read_kill(self._journal.engine)
+        reason = f"{self._kill_file.name} exists"
+        try:
+            state = latch.read_kill(self._journal.engine)
+            if not state.active:
+                state = latch.latch_kill(self._journal.engine, "file", reason, wall_ms())
+        except StoreError as error:
+            if not self._is_file_alone:
+                log.critical("kill.by_file_alone", file=self._kill_file.name, error=str(error))
+            self._is_file_alone = True
+            return KillState(active=True, by="file", reason=reason, set_ms=self._file_seen_ms)
+        self._file_seen_ms, self._is_file_alone = None, False
+        return state
+
+    async def _prune(self, event_ms: int) -> None:
+        """Remove a little of what is older than its table's retention."""
+        done = await self._call(lambda: prune(self._journal.engine, event_ms, transactions=PRUNE_TRANSACTIONS), None)
+        if done is None or not done.more:
+            self._next_prune = time.monotonic() + PRUNE_SECONDS
+        if done is not None and done.rows:
+            log.info("database.pruned", **done.rows)
 
     async def _call(self, act: Callable[[], T], otherwise: T) -> T:
         try:

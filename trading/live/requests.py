@@ -15,6 +15,7 @@ from trading.exchange.protocol import Exchange
 log = structlog.get_logger(__name__)
 
 REQUEST_TIMEOUT_SECONDS = 10.0
+REQUEST_SECONDS_MIN = 0.2
 
 
 class Requests:
@@ -36,6 +37,28 @@ class Requests:
         self._exchange = exchange
         self._entries_stopped = entries_stopped
         self._timeout_s = timeout_s
+        self._until: float | None = None
+        self._waiting: set[asyncio.Timeout] = set()
+
+    def hurry(self, timeout_s: float, until: float | None = None) -> None:
+        """Wait less: at most so long for each request from now on, those under way included.
+
+        Args:
+            timeout_s: seconds.
+            until: when requests that are waited for then are given up (the loop's clock, which is the monotonic one).
+        """
+        self._timeout_s = min(self._timeout_s, timeout_s)
+        self._until = until
+        give_up_at = self._give_up_at()
+        for waiting in self._waiting:
+            if not waiting.expired():
+                waiting.reschedule(min(waiting.when() or give_up_at, give_up_at))
+
+    def _give_up_at(self) -> float:
+        now = asyncio.get_running_loop().time()
+        if self._until is None:
+            return now + self._timeout_s
+        return max(min(now + self._timeout_s, self._until), now + REQUEST_SECONDS_MIN)
 
     async def carry_out(self, actions: Sequence[Action], now_ms: int) -> list[Event]:
         """All of these at once; their answers in the order of the actions."""
@@ -88,8 +111,12 @@ class Requests:
     async def _answered(self, request: tuple[Awaitable[Sequence[Event]], Event]) -> Sequence[Event]:
         pending, lost = request
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await pending
+            async with asyncio.timeout_at(self._give_up_at()) as waiting:
+                self._waiting.add(waiting)
+                try:
+                    return await pending
+                finally:
+                    self._waiting.discard(waiting)
         except TimeoutError:
             return [lost]
 

@@ -1,12 +1,12 @@
-"""The graceful stop: a signal sets a flag; the loop then latches entries, cancels, closes by policy, and checks."""
+"""The graceful stop: a signal only sets a flag; the loop latches entries, cancels, closes by policy, and checks."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from trading.domain.actions import Level, Notify
-from trading.domain.events import ClockTick, Command, CommandKind, Event
-from trading.domain.orders import Purpose
+from trading.domain.events import Command, CommandKind
+from trading.domain.orders import Order, Purpose
+from trading.engine.adoption import is_left_to_a_person
 from trading.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+POLICIES = ("flatten", "cancel", "keep")
 PROTECT_RESERVE_SECONDS = 8.0
+REQUEST_SECONDS = 3.0
 STEP_SECONDS = 0.1
+ASK_AGAIN_SECONDS = 1.0
 GRACE_SECONDS = 2.0
+FORCED_GRACE_SECONDS = 1.0
+CLOSE_SECONDS = 6.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -34,22 +40,36 @@ class GracefulShutdownHandler:
 
     Args:
         manager: the bot.
-        timeout: seconds that the whole stop may take. The last `PROTECT_RESERVE_SECONDS` of it are kept for putting
-            stops back on what could not be closed.
+        timeout: seconds that the whole stop may take, from the signal on. The last `PROTECT_RESERVE_SECONDS` of it (at
+            most half of it) are kept for putting stops back on what could not be closed.
     """
 
     def __init__(self, *, manager: TradingManager, timeout: float = 30.0) -> None:
         self.manager = manager
         self.timeout = timeout
         self.wake = asyncio.Event()
-        self.requested = False
         self.reason = ""
+        self._requested_at: float | None = None
         self._policy = ""
+        self._signals = 0
+        self._is_forced = False
         self._forced = asyncio.Event()
+        self._checked = False
+        self._saved = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._previous: dict[signal.Signals, Any] = {}
 
-    # -- signals
+    # -- asking for it
+
+    @property
+    def requested(self) -> bool:
+        """Whether the bot is to stop."""
+        return self._requested_at is not None
+
+    @property
+    def policy(self) -> str:
+        """What is done with positions: flatten, cancel or keep."""
+        return self._policy or self.manager.policy
 
     def register(self) -> None:
         """Take over SIGTERM and SIGINT. Only the main thread may; elsewhere stops come as commands alone."""
@@ -59,8 +79,12 @@ class GracefulShutdownHandler:
             self._previous[number] = signal.signal(number, self._on_signal)
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Name the loop that signals wake."""
+        """Name the loop that signals wake. What was asked for before takes effect."""
         self._loop = loop
+        if self._is_forced:
+            self._forced.set()
+        if self.requested:
+            self._hurry()
 
     def restore_signals(self) -> None:
         """Give the signals back."""
@@ -70,142 +94,175 @@ class GracefulShutdownHandler:
 
     def request(self, reason: str, policy: str = "") -> None:
         """Ask for the stop; `policy` (flatten, cancel, keep) instead of the configured one. Once is enough."""
-        if not self.requested:
-            self.requested = True
+        if self._requested_at is None:
+            self._requested_at = time.monotonic()
             self.reason = reason
             self._policy = policy
-        self._wake()
+        self._in_loop(self._hurry)
 
     def force(self) -> None:
-        """End at once: what is under way is left, and listed. A loop that does not react is ended from outside."""
+        """End at once: what is still under way is left, and listed. The watchdog ends a loop that does not react."""
+        self._is_forced = True
+        self.manager.watchdog.end_by(time.monotonic() + FORCED_GRACE_SECONDS, ExitCode.FORCED, "a second signal")
         self._in_loop(self._forced.set)
-        timer = threading.Timer(GRACE_SECONDS, os._exit, [int(ExitCode.FORCED)])
-        timer.daemon = True
-        timer.start()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        # A handler runs between any two instructions of the main thread: it takes no lock and writes no log.
+        self._signals += 1
+        if self._signals > 1:
             self.force()
         else:
             self.request(signal.Signals(number).name)
 
-    def _wake(self) -> None:
-        self._in_loop(self.wake.set)
+    def _hurry(self) -> None:
+        self.wake.set()
+        self.manager.requests.hurry(self._request_s)
 
-    def _in_loop(self, act: Any) -> None:
+    @property
+    def _request_s(self) -> float:
+        return min(REQUEST_SECONDS, self.timeout / 10)
+
+    def _in_loop(self, act: Callable[[], None]) -> None:
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has ended: there is nothing left to wake
                 self._loop.call_soon_threadsafe(act)
 
     # -- the stop
 
-    @property
-    def policy(self) -> str:
-        """What is done with positions."""
-        return self._policy or self.manager.policy
-
     async def run(self) -> int:
         """Stop within the budget; the process's exit code. What could not be done is logged and told."""
         manager = self.manager
         manager.phase = "stopping"
-        began = time.monotonic()
+        began = self._requested_at = time.monotonic() if self._requested_at is None else self._requested_at
+        deadline = began + self.timeout
         log.info("shutdown.begin", reason=self.reason or "end of the feed", policy=self.policy, budget_s=self.timeout)
-        self._arm_last_resort()
-        work = asyncio.create_task(self._stop(began))
+        if not self._is_forced:
+            manager.watchdog.end_by(deadline + GRACE_SECONDS, ExitCode.LEFT_OPEN, f"no end within {self.timeout:g} s")
+        work = asyncio.create_task(self._stop(deadline))
         forced = asyncio.create_task(self._forced.wait())
-        await asyncio.wait({work, forced}, timeout=self.timeout, return_when=asyncio.FIRST_COMPLETED)
+        budget = max(deadline - time.monotonic(), 0.0)
+        await asyncio.wait({work, forced}, timeout=budget, return_when=asyncio.FIRST_COMPLETED)
         code = ExitCode.OK
-        if not work.done():
-            code = ExitCode.FORCED if forced.done() else ExitCode.LEFT_OPEN
-        elif work.exception() is not None:
-            log.critical("shutdown.failed", error=repr(work.exception()))
+        if self._is_forced:
+            code = ExitCode.FORCED
+        elif not work.done():
+            code = ExitCode.LEFT_OPEN
+        elif (error := work.exception()) is not None:
+            log.critical("shutdown.failed", exc_info=error)
             code = ExitCode.FAILED
         for task in (work, forced):
             task.cancel()
-            with suppress(asyncio.CancelledError, Exception):  # its outcome has been read above
-                await task
-        left = self._left()
-        if code is ExitCode.OK and left:
+        await asyncio.wait({work, forced}, timeout=GRACE_SECONDS)
+        self._save_state()
+        if code is ExitCode.OK and self._open():
             code = ExitCode.LEFT_OPEN
-        took = round(time.monotonic() - began, 2)
-        if code is ExitCode.OK:
-            log.info("shutdown.done", policy=self.policy, took_s=took, positions=len(manager.engine.state.positions))
-        else:
-            log.critical("shutdown.incomplete", code=int(code), took_s=took, left=left)
-            text = f"stopped with exit code {int(code)}; left: {'; '.join(left) or 'nothing known'}"
-            manager.notify(Notify(Level.CRITICAL, "SHUTDOWN_INCOMPLETE", text))
+        elif code is ExitCode.OK and self._unsaved():
+            code = ExitCode.FAILED
+        self._tell(code, round(time.monotonic() - began, 2))
+        manager.watchdog.end_by(time.monotonic() + CLOSE_SECONDS, code, f"not closed within {CLOSE_SECONDS:g} s")
         return int(code)
 
-    def _arm_last_resort(self) -> None:
-        """A thread that ends the process should the loop itself hang: nothing here waits without a bound."""
-        timer = threading.Timer(self.timeout + GRACE_SECONDS, os._exit, [int(ExitCode.LEFT_OPEN)])
-        timer.daemon = True
-        timer.start()
-        self._last_resort = timer
+    def left(self) -> list[str]:
+        """What should be gone, checked or saved before exit code 0, and is not; in words."""
+        return self._open() + self._unsaved()
 
-    def disarm(self) -> None:
-        """The process ends by itself: the last resort is not needed."""
-        timer: threading.Timer | None = getattr(self, "_last_resort", None)
-        if timer is not None:
-            timer.cancel()
-
-    async def _stop(self, began: float) -> None:
-        manager = self.manager
-        await manager.line.latch_entries("shutting down")
-        flatten = self.policy == "flatten"
-        await self._command(CommandKind.CLOSE_ALL if flatten else CommandKind.CANCEL_ENTRIES)
-        protect_at = began + max(self.timeout - PROTECT_RESERVE_SECONDS, self.timeout / 2)
-        await self._until(self._is_flat if flatten else self._is_kept, protect_at)
-        if flatten and not self._is_flat():
-            log.warning("shutdown.protecting", left=self._left())
-            await self._command(CommandKind.PROTECT)
-            await self._until(self._is_kept, began + self.timeout - STEP_SECONDS)
-        await manager.check_with_exchange()
-        manager.save_state()
-        manager.notify(Notify(Level.INFO, "STOPPED", f"stopped ({self.reason or 'end of the feed'}), {self.policy}"))
-        await manager.pump([])
-
-    async def _command(self, kind: CommandKind) -> None:
-        now_ms = self.manager.engine.state.now_ms
-        command: Event = Command(time_ms=now_ms, id=f"stop-{kind}", kind=kind, by="shutdown", reason="shutdown")
-        await self.manager.pump([command])
-
-    async def _until(self, done: Any, deadline: float) -> None:
-        """Let answers come in and time pass until `done` or the deadline (monotonic seconds)."""
-        manager = self.manager
-        while not done() and time.monotonic() < deadline:
-            await manager.fill_waiting()
-            if done():
-                return
-            await asyncio.sleep(STEP_SECONDS)
-            now_ms = manager.engine.state.now_ms + round(STEP_SECONDS * 1000)
-            await manager.pump([ClockTick(time_ms=now_ms)])
-
-    def _is_flat(self) -> bool:
-        state = self.manager.engine.state
-        return not state.positions and not any(state.live.values())
-
-    def _is_kept(self) -> bool:
-        """No entry rests, and every position has its stop."""
-        state = self.manager.engine.state
-        for orders in state.live.values():
-            if any(order.intent.purpose is not Purpose.STOP for order in orders.values()):
-                return False
-        return all(p.unprotected_since_ms is None for p in state.positions.values())
-
-    def _left(self) -> list[str]:
-        """What the policy wanted gone and is not, in words."""
+    def _open(self) -> list[str]:
         state = self.manager.engine.state
         flatten = self.policy == "flatten"
         left = [
             f"{order.intent.purpose} order {order.id} {order.intent.symbol} {order.state}"
-            for orders in state.live.values()
-            for order in orders.values()
+            for order in self._live()
             if order.intent.purpose is not Purpose.STOP or flatten
         ]
-        for position in state.positions.values():
+        for position in list(state.positions.values()):
             bare = position.unprotected_since_ms is not None
             if flatten or bare:
                 stop = "without a stop" if bare else "with its stop"
                 left.append(f"position {position.symbol} {position.quantity} {stop}")
-        return left
+        return left if self._checked else [*left, "not checked with the exchange"]
+
+    def _unsaved(self) -> list[str]:
+        lost = "the journal lacks the last events: the next start asks the exchange"
+        missing = [lost] if self.manager.line.has_uncommitted else []
+        return missing if self._saved else [*missing, "the state file was not written"]
+
+    async def _stop(self, deadline: float) -> None:
+        manager = self.manager
+        protect_at = deadline - min(PROTECT_RESERVE_SECONDS, self.timeout / 2)
+        is_done = self._is_flat if self.policy == "flatten" else self._is_kept
+        manager.requests.hurry(self._request_s, until=protect_at)
+        manager.line.latch_entries("shutting down")
+        await self._command(CommandKind.CLOSE_ALL if self.policy == "flatten" else CommandKind.CANCEL_ENTRIES)
+        await self._until(is_done, protect_at)
+        if not is_done():
+            log.warning("shutdown.protecting", left=self.left())
+            manager.requests.hurry(self._request_s, until=deadline)
+            await self._command(CommandKind.PROTECT)
+            is_done = self._is_kept
+        # What the exchange shows may be news: then there is more to do, and to check again.
+        await self._until(is_done, deadline)
+        while not await self._is_confirmed(deadline) or not is_done():
+            await self._until(is_done, deadline)
+        # A journal that is locked may be free again in a moment.
+        await self._until(lambda: not manager.line.has_uncommitted, protect_at)
+
+    async def _command(self, kind: CommandKind) -> None:
+        now_ms = self.manager.engine.state.now_ms
+        await self.manager.pump(
+            [Command(time_ms=now_ms, id=f"stop-{kind}", kind=kind, by="shutdown", reason="shutdown")]
+        )
+
+    async def _until(self, done: Callable[[], bool], until: float) -> None:
+        """Let answers come in and time pass until `done` or until then (monotonic seconds)."""
+        manager = self.manager
+        while not done() and time.monotonic() < until:
+            await manager.fill_waiting()
+            if done():
+                return
+            await asyncio.sleep(STEP_SECONDS)
+            await manager.tick(STEP_SECONDS)
+
+    async def _is_confirmed(self, deadline: float) -> bool:
+        """Whether the exchange has told the account's state after all that was done; asks until it does."""
+        manager = self.manager
+        seen = manager.snapshots
+        while manager.snapshots == seen:
+            await self._command(CommandKind.RECONCILE)
+            ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
+            await self._until(lambda: manager.snapshots > seen, min(ask_again_at, deadline))
+        self._checked = True
+        return True
+
+    def _live(self) -> list[Order]:
+        return [order for orders in list(self.manager.engine.state.live.values()) for order in list(orders.values())]
+
+    def _is_flat(self) -> bool:
+        """Nothing is held, and no order is open but those that wait for a person."""
+        return not self.manager.engine.state.positions and all(map(is_left_to_a_person, self._live()))
+
+    def _is_kept(self) -> bool:
+        """No order is open but stops and those that wait for a person, and every position has its stop."""
+        positions = self.manager.engine.state.positions.values()
+        return all(o.intent.purpose is Purpose.STOP or is_left_to_a_person(o) for o in self._live()) and all(
+            position.unprotected_since_ms is None for position in positions
+        )
+
+    def _save_state(self) -> None:
+        try:
+            self.manager.save_state()
+        except OSError as error:
+            log.error("shutdown.state_not_saved", file=str(self.manager.state_file), error=str(error))
+        else:
+            self._saved = True
+
+    def _tell(self, code: ExitCode, took_s: float) -> None:
+        held = len(self.manager.engine.state.positions)
+        if code is ExitCode.OK:
+            log.info("shutdown.done", policy=self.policy, took_s=took_s, positions=held)
+            text = f"stopped ({self.reason or 'end of the feed'}), {self.policy}: {held} positions held"
+            self.manager.notify(Notify(Level.INFO, "STOPPED", text))
+            return
+        left = self.left()
+        log.critical("shutdown.incomplete", code=int(code), took_s=took_s, left=left)
+        text = f"stopped with exit code {int(code)}; left: {'; '.join(left) or 'nothing known'}"
+        self.manager.notify(Notify(Level.CRITICAL, "SHUTDOWN_INCOMPLETE", text))
