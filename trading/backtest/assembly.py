@@ -20,6 +20,7 @@ from trading.exchange.instruments import default_instruments
 from trading.exchange.simulated import SimulatedExchange
 from trading.market.batches import one_interval
 from trading.market.candle_table import CandleTable
+from trading.safety.breaker import BreakerLimits
 from trading.safety.checks import Limits
 
 BOT_ID = "tradebot"
@@ -31,6 +32,7 @@ def run_backtest(
     balance: Decimal,
     *,
     limits: Limits | None = None,
+    breaker: BreakerLimits | None = None,
     params: StrategyParams | None = None,
     since_ms: int | None = None,
     until_ms: int | None = None,
@@ -43,6 +45,7 @@ def run_backtest(
         costs: what the simulated exchange charges.
         balance: quote coin at the start; all of it may be traded.
         limits: the owner's limits; the defaults unless given.
+        breaker: where the circuit breaker trips; the defaults unless given. A halt lasts to the end.
         params: the strategy's; the defaults unless given.
         since_ms, until_ms: only candles that open in `since_ms <= t < until_ms` are traded (UTC ms). Earlier ones still
             warm the signals up.
@@ -75,6 +78,7 @@ def run_backtest(
         capital=balance,
         params=strategy,
         limits=limits or Limits(),
+        breaker=breaker or BreakerLimits(),
         timing=Timing(reconcile_ms=0),
         taker_fee=costs.taker_fee,
         record_holds=False,

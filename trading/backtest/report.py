@@ -14,6 +14,7 @@ from trading.domain.orders import Fill, Order, Purpose
 from trading.domain.positions import Account, Position
 from trading.engine.state import Record
 from trading.market.candle_table import CandleTable
+from trading.safety.breaker import Trip, TripLevel
 
 HUNDRED = Decimal(100)
 _MONEY = Decimal("0.0001")
@@ -28,6 +29,7 @@ class Collector:
         self.fills: list[Fill] = []
         self.trades: list[Position] = []
         self.entries: list[Decision] = []
+        self.trips: list[Trip] = []
         self.account: Account | None = None
 
     def take(self, records: Sequence[Record]) -> None:
@@ -44,6 +46,8 @@ class Collector:
                 case Decision():
                     if record.verdict is Verdict.ENTER_LONG:
                         self.entries.append(record)
+                case Trip():
+                    self.trips.append(record)
                 case Account():
                     self.account = record
                 case _:
@@ -94,11 +98,17 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A run's summary, the costs it was charged, and its trades in the order in which they ended."""
+    """A run's summary, the costs it was charged, its trades in the order in which they ended, the breaker's trips."""
 
     summary: Summary
     costs: dict[str, str]
     trades: list[Trade]
+    trips: list[Trip]
+
+    @property
+    def halt(self) -> Trip | None:
+        """The trip after which nothing was entered any more, if there was one: nobody clears a halt in a backtest."""
+        return next((trip for trip in self.trips if trip.level is TripLevel.HALT), None)
 
 
 def trade_of(position: Position) -> Trade:
@@ -179,7 +189,7 @@ def summarise(
         open_positions=open_positions,
         vetoes=dict(sorted(vetoes.items())),
     )
-    return Report(summary=summary, costs=costs, trades=[trade_of(p) for p in collected.trades])
+    return Report(summary=summary, costs=costs, trades=[trade_of(p) for p in collected.trades], trips=collected.trips)
 
 
 def entry_orders(collected: Collector) -> list[Order]:

@@ -55,6 +55,7 @@ COLUMNS = ("Opened (UTC)", "Closed (UTC)", "Symbol", "Quantity", "Entry", "Exit"
 @click.option("--balance", metavar="AMOUNT", default="10000", show_default=True, help="Quote coin at the start.")
 @click.option("--max-position-size", metavar="AMOUNT", default="1000", show_default=True, help="Largest position.")
 @click.option("--max-positions", type=click.IntRange(1, 500), default=3, show_default=True, help="Positions at once.")
+@click.option("--no-breaker", is_flag=True, help="Trade on where the circuit breaker would halt until a person looks.")
 @click.option("--trades", type=click.IntRange(0), default=100, show_default=True, help="Show the last so many trades.")
 @json_option
 @debug_option
@@ -71,12 +72,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter for each option
     balance: str,
     max_position_size: str,
     max_positions: int,
+    no_breaker: bool,
     trades: int,
     as_json: bool,
 ) -> None:
     """Trade candle files with the engine, next to buying and holding."""
     from trading.backtest.assembly import run_backtest
     from trading.commands import output
+    from trading.safety.breaker import NO_BREAKER
     from trading.safety.checks import Limits
 
     limits = Limits(
@@ -88,7 +91,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter for each option
     tables = load_tables(paths, symbols, timeframe)
     with _progress(quiet=as_json) as progress:
         report = run_backtest(
-            tables, costs, start, limits=limits, since_ms=times[0], until_ms=times[1], progress=progress
+            tables,
+            costs,
+            start,
+            limits=limits,
+            breaker=NO_BREAKER if no_breaker else None,
+            since_ms=times[0],
+            until_ms=times[1],
+            progress=progress,
         )
     if as_json:
         output.print_json(report)
@@ -140,6 +150,9 @@ def print_report(report: Report, trades: int) -> None:
     ]
     if summary.vetoes:
         figures.append(("Not entered", ", ".join(f"{code} {count}" for code, count in summary.vetoes.items())))
+    if report.halt is not None:
+        when = output.moment(report.halt.time_ms)
+        figures.append(("Halted", f"{when}: {report.halt.text}. No entries after that; --no-breaker goes on"))
     if summary.open_positions:
         figures.append(("Still open", str(summary.open_positions)))
     last = report.trades[-trades:] if trades else []

@@ -61,6 +61,19 @@ class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True):
                 raise InvalidInput(name, getattr(self, name), "1 or more")
 
 
+NO_BREAKER = BreakerLimits(
+    daily_drawdown_pct=HUNDRED,
+    weekly_drawdown_pct=HUNDRED,
+    total_drawdown_pct=HUNDRED,
+    losing_streak=1_000_000_000,
+    losses_per_hour=1_000_000_000,
+    order_failures=1_000_000_000,
+    api_errors_per_minute=1_000_000_000,
+    warn_share=Decimal(1),
+)
+"""Limits that nothing passes: for looking at a strategy alone in a backtest. `run` has no such setting."""
+
+
 class Trip(msgspec.Struct, frozen=True, kw_only=True):
     """One trip of the breaker: what was found, and the limit that it passed. `id` is unique within a bot."""
 
