@@ -18,7 +18,7 @@ from trading.decision.bars import BoolArray
 from trading.decision.source import SignalSource
 from trading.domain.actions import Action, CancelOrder, Exit, FetchAccount, Notify, QueryOrder, SubmitOrder
 from trading.domain.candles import Candle
-from trading.domain.errors import InvariantViolated
+from trading.domain.errors import InvalidInput, InvariantViolated
 from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event, Started
 from trading.engine.config import EngineConfig
 from trading.engine.engine import Engine
@@ -61,9 +61,13 @@ class BacktestRunner:
         exchange: fresh, with the same instruments.
         signals: the signals of every candle.
         entry_rows: by symbol, which rows of its table have a signal that an idle engine acts on; the other candles are
-            left out while nothing is held or open. None hands every candle over.
+            left out while nothing is held or open. None hands every candle over. Candles can be left out only without
+            periodic reconciliation, whose answers move the engine's time on by the latency, whichever candle they follow.
         on_records: is given every changed record, in order.
         progress: is called with (batches done, batches in all), now and then.
+
+    Raises:
+        InvalidInput: `entry_rows` with `config.timing.reconcile_ms`.
     """
 
     def __init__(
@@ -77,6 +81,8 @@ class BacktestRunner:
         on_records: Callable[[list[Record]], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
+        if entry_rows is not None and config.timing.reconcile_ms:
+            raise InvalidInput("timing.reconcile_ms", config.timing.reconcile_ms, "0, where candles are left out")
         self.order: MergedOrder = merge(tables)
         self.exchange = exchange
         self.engine = Engine(config, signals)
