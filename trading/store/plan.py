@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from trading.domain.actions import Notify
 from trading.domain.decisions import Decision, Verdict
+from trading.domain.errors import InvariantViolated
 from trading.domain.events import CandleClosed, ClockTick, Command, EntriesLatched, Event, OrderFilled, OrderFound
 from trading.domain.orders import Fill, Order, OrderState, Purpose
 from trading.domain.positions import Account, Correction, Position
@@ -64,50 +67,38 @@ class Plan:
             self.rows[table] = rows
 
     def _changes(self, batch: Batch) -> None:
-        """The last version of each record that changed; every fill and every correction."""
-        account: Account | None = None
-        safety: SafetyState | None = None
-        breaker: BreakerState | None = None
-        trips: list[Row] = []
-        symbols: dict[str, SymbolState] = {}
-        positions: dict[str, tuple[Position, int]] = {}
-        orders: dict[str, tuple[Order, int]] = {}
-        decisions: dict[str, Decision] = {}
-        fills: list[Row] = []
-        corrections: list[Row] = []
+        """The last version of each record that changed; every fill, correction and trip."""
+        changed: dict[type, list[Any]] = {}
         for record in batch.changes:
-            match record:
-                case SymbolState():
-                    symbols[record.symbol] = record
-                case Decision():
-                    decisions[record.id] = record
-                case Order():
-                    orders[record.id] = (record, self._order_place(record, orders.get(record.id)))
-                case Position():
-                    positions[record.id] = (record, self._position_place(positions.get(record.id)))
-                case Fill():
-                    fills.append(plain(record))
-                case Correction():
-                    corrections.append(plain(record))
-                case Account():
-                    account = record
-                case SafetyState():
-                    safety = record
-                case BreakerState():
-                    breaker = record
-                case Trip():
-                    trips.append(plain(record))
-        self._put("symbols", [self._symbol_row(state) for state in symbols.values()])
-        self._put("account", [{"id": ONLY_ROW, **plain(account)}] if account is not None else [])
-        self._put("safety", [{"id": ONLY_ROW, **plain(safety)}] if safety is not None else [])
-        self._put("breaker", [breaker_row(breaker)] if breaker is not None else [])
-        self._put("trips", trips)
-        self._put("positions", [position_row(position, place) for position, place in positions.values()])
-        self._put("orders", [order_row(order, place) for order, place in orders.values()])
-        self._put("fills", fills)
-        self._put("corrections", corrections)
-        self._decisions(decisions)
-        for order, _ in orders.values():
+            changed.setdefault(type(record), []).append(record)
+        self._symbols(changed.pop(SymbolState, []))
+        self._put("account", [{"id": ONLY_ROW, **plain(account)} for account in changed.pop(Account, [])[-1:]])
+        self._put("safety", [{"id": ONLY_ROW, **plain(safety)} for safety in changed.pop(SafetyState, [])[-1:]])
+        self._put("breaker", [breaker_row(breaker) for breaker in changed.pop(BreakerState, [])[-1:]])
+        for table, kind in (("fills", Fill), ("corrections", Correction), ("trips", Trip)):
+            self._put(table, [plain(record) for record in changed.pop(kind, [])])
+        self._positions(changed.pop(Position, []))
+        self._orders(changed.pop(Order, []))
+        self._decisions(changed.pop(Decision, []))
+        if changed:
+            raise InvariantViolated(f"the journal has no table for {', '.join(kind.__name__ for kind in changed)}")
+
+    def _symbols(self, states: list[SymbolState]) -> None:
+        last = {state.symbol: state for state in states}
+        self._put("symbols", [self._symbol_row(state) for state in last.values()])
+
+    def _positions(self, positions: list[Position]) -> None:
+        last: dict[str, tuple[Position, int]] = {}
+        for position in positions:
+            last[position.id] = (position, self._position_place(last.get(position.id)))
+        self._put("positions", [position_row(position, place) for position, place in last.values()])
+
+    def _orders(self, orders: list[Order]) -> None:
+        last: dict[str, tuple[Order, int]] = {}
+        for order in orders:
+            last[order.id] = (order, self._order_place(order, last.get(order.id)))
+        self._put("orders", [order_row(order, place) for order, place in last.values()])
+        for order, _ in last.values():
             if order.intent.purpose is Purpose.ENTRY and order.state in _UNSENT:
                 self.openings[order.id] = order.state
 
@@ -132,11 +123,12 @@ class Plan:
         row["id"] = self.memory.symbol_id(state.symbol)
         return row
 
-    def _decisions(self, decisions: dict[str, Decision]) -> None:
+    def _decisions(self, decisions: list[Decision]) -> None:
         """One row a decision, but for runs of HOLD: they lengthen the row that the run began with."""
+        last = {decision.id: decision for decision in decisions}
         runs = self.memory.runs
         rows: dict[int, Row] = {}
-        for decision in decisions.values():
+        for decision in last.values():
             hold = decision.verdict is Verdict.HOLD
             run = runs.get(decision.symbol)
             if not hold or run is None or run[1] != decision.veto:

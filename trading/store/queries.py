@@ -13,14 +13,16 @@ from trading.domain.decisions import Decision, Verdict
 from trading.domain.orders import Fill, Order, OrderState, Purpose
 from trading.domain.positions import Account, Correction, Position
 from trading.engine.state import SafetyState, SymbolState
+from trading.safety.breaker import BreakerState, Trip
 from trading.store.batch import EquityPoint
 from trading.store.commands import QueuedCommand, to_queued
 from trading.store.database import BUSY_TIMEOUT_MS, open_reader, reading
 from trading.store.latch import KillState, kill_of
 from trading.store.process import ProcessState, process_of
-from trading.store.rows import Fields, to_decision, to_order, to_record
+from trading.store.rows import Fields, to_breaker, to_decision, to_order, to_record
 from trading.store.schema import (
     account,
+    breaker,
     candles,
     commands,
     corrections,
@@ -33,6 +35,7 @@ from trading.store.schema import (
     positions,
     safety,
     symbols,
+    trips,
 )
 
 R = TypeVar("R")
@@ -67,6 +70,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     created_ms: int
     account: Account | None
     safety: SafetyState
+    breaker: BreakerState
     kill: KillState
     process: ProcessState | None
     symbols: list[SymbolState]
@@ -80,6 +84,7 @@ _to_fill = to_record(Fill)
 _to_correction = to_record(Correction)
 _to_equity = to_record(EquityPoint)
 _to_candle = to_record(Candle)
+_to_trip = to_record(Trip)
 _to_event = to_record(StoredEvent)
 _to_account = to_record(Account)
 _to_safety = to_record(SafetyState)
@@ -107,7 +112,7 @@ class Queries:
         self.engine.dispose()
 
     def status(self) -> Status:
-        """Account, safety, kill switch, process, symbols, open positions and live orders."""
+        """Account, safety, circuit breaker, kill switch, process, symbols, open positions and live orders."""
         with reading(self.engine) as connection:
             about = connection.execute(sa.select(meta)).mappings().one()
             return Status(
@@ -115,6 +120,7 @@ class Queries:
                 created_ms=about["created_ms"],
                 account=next(iter(_read(connection, sa.select(account), _to_account)), None),
                 safety=next(iter(_read(connection, sa.select(safety), _to_safety)), SafetyState()),
+                breaker=next(iter(_read(connection, sa.select(breaker), to_breaker)), BreakerState()),
                 kill=kill_of(connection),
                 process=process_of(connection),
                 symbols=_read(connection, _symbol_states(), _to_symbol),
@@ -222,6 +228,11 @@ class Queries:
         newest_first = [decisions.c.seq.desc()] if symbol else [decisions.c.time_ms.desc(), decisions.c.seq.desc()]
         query = query.order_by(*newest_first)
         return self._all(query.limit(limit).offset(offset), _to_run)
+
+    def trips(self, *, since_ms: int | None = None, until_ms: int | None = None, limit: int = PAGE) -> list[Trip]:
+        """Trips of the circuit breaker, by time."""
+        query = _filtered(sa.select(trips), trips.c.time_ms, since_ms, until_ms, [])
+        return self._all(query.order_by(trips.c.time_ms.desc(), trips.c.id.desc()).limit(limit), _to_trip)
 
     def equity(
         self, *, since_ms: int | None = None, until_ms: int | None = None, step_ms: int = 1, limit: int = SERIES

@@ -11,6 +11,7 @@ from trading.domain.decisions import Decision, Verdict, Vote
 from trading.domain.orders import Fill, Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Account, Position, PositionSide
 from trading.engine.state import SafetyState
+from trading.safety.breaker import Trip, TripLevel
 from trading.store.batch import Batch
 from trading.store.journal import Journal
 
@@ -20,6 +21,9 @@ MINUTE_MS = 60_000
 T0 = 1_748_623_320_000
 ACCOUNT = Account(quote="USDT", start_capital=Decimal(1000), cash=Decimal("900.10"))
 HALTED = SafetyState(halted="drawdown", halt_code="DRAWDOWN_DAILY", losing_streak=3)
+TRIP = Trip(
+    id="00000001", time_ms=T0, level=TripLevel.HALT, code="DRAWDOWN_DAILY", value="5.01", limit="5", text="too deep"
+)
 VOTES = (Vote(analyst="trend", score=0.25, confidence=0.5, weight=1.0, reason="up"),)
 
 

@@ -21,6 +21,8 @@ from tests.unit.store.store_helpers import (
     HALTED,
     MINUTE_MS,
     T0,
+    TRIP,
+    VOTES,
     batch,
     candle,
     decision,
@@ -36,18 +38,16 @@ from tests.unit.store.store_helpers import (
 from tests.unit.store.store_workers import WriteLockHeld
 from trading.domain.actions import Level, Notify
 from trading.domain.decisions import Verdict
+from trading.domain.errors import InvariantViolated
 from trading.domain.events import CandleClosed, ClockTick, EntriesLatched, OrderFilled, OrderRejected
 from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Correction, CorrectionKind
 from trading.engine.state import FINISHED_ORDERS_KEPT, EngineState, SymbolState
-from trading.safety.breaker import BreakerState, Trip, TripLevel
+from trading.safety.breaker import BreakerState
 from trading.store.batch import EquityPoint
 from trading.store.errors import JournalError
 from trading.store.journal import Journal
 
-TRIP = Trip(
-    id="00000001", time_ms=0, level=TripLevel.HALT, code="DRAWDOWN_DAILY", value="5.01", limit="5", text="too deep"
-)
 CORRECTION = Correction(
     id="c1",
     position_id="p1",
@@ -318,3 +318,9 @@ def test_a_file_that_has_gone_is_not_begun_anew(path: Path) -> None:
         journal.commit(batch(ACCOUNT))
     assert not path.exists()
     journal.close()
+
+
+def test_a_record_without_a_table_is_not_dropped(path: Path, journal: Journal) -> None:
+    with pytest.raises(InvariantViolated, match="no table for Vote"):
+        journal.commit(batch(ACCOUNT, VOTES[0]))
+    assert rows(path, "SELECT * FROM account") == []

@@ -16,6 +16,7 @@ from tests.unit.store.store_helpers import (
     HALTED,
     MINUTE_MS,
     T0,
+    TRIP,
     VOTES,
     batch,
     candle,
@@ -33,6 +34,7 @@ from trading.domain.decisions import Verdict
 from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Correction, CorrectionKind
 from trading.engine.state import SafetyState, SymbolState
+from trading.safety.breaker import BreakerState
 from trading.store.batch import EquityPoint
 from trading.store.database import open_database, reading
 from trading.store.errors import JournalError
@@ -54,7 +56,7 @@ def test_the_status_of_a_database_without_a_bot(path: Path) -> None:
     status = queries.status()
     queries.close()
     assert (status.bot_id, status.account, status.process, status.equity) == (None, None, None, None)
-    assert status.safety == SafetyState()
+    assert (status.safety, status.breaker) == (SafetyState(), BreakerState())
     assert not status.kill.active
     assert status.symbols == status.positions == status.live_orders == []
     assert status.created_ms > T0
@@ -66,10 +68,13 @@ def test_the_status_is_of_one_moment(journal: Journal, queries: Queries) -> None
     live = order(1, OrderState.OPEN)
     done = order(2, OrderState.CANCELED)
     journal.commit(batch(ACCOUNT, HALTED, btc, position(), live, done, equity=[point, replace(point, time_ms=T0 - 1)]))
+    tripped = BreakerState(day_ms=T0, day_peak=Decimal("10.50"), trips=1)
+    journal.commit(batch(tripped))
     latch_kill(journal.engine, "owner", "why", T0)
     status = queries.status()
     assert (status.bot_id, status.account, status.safety, status.equity) == ("bot-1", ACCOUNT, HALTED, point)
     assert (status.symbols, status.positions, status.live_orders) == ([btc], [position()], [live])
+    assert status.breaker == tripped
     assert (status.kill.active, status.kill.reason) == (True, "why")
 
 
@@ -162,6 +167,14 @@ def test_the_equity_series_can_be_thinned(journal: Journal, queries: Queries) ->
     assert queries.equity(limit=3) == points[-3:]
     assert queries.equity(step_ms=30) == [points[2], points[5], points[8], points[9]]
     assert queries.equity(step_ms=30, limit=2) == points[-2:]
+
+
+def test_trips_of_the_circuit_breaker(journal: Journal, queries: Queries) -> None:
+    made = [replace(TRIP, id=str(n), time_ms=T0 + n) for n in range(3)]
+    journal.commit(batch(*made))
+    assert queries.trips() == made[::-1]
+    assert queries.trips(since_ms=T0 + 1, until_ms=T0 + 2) == [made[1]]
+    assert queries.trips(limit=1) == [made[2]]
 
 
 def test_candles_of_one_series(journal: Journal, queries: Queries) -> None:

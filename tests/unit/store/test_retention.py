@@ -18,6 +18,7 @@ from tests.unit.store.store_helpers import (
     HALTED,
     MINUTE_MS,
     T0,
+    TRIP,
     batch,
     candle,
     decision,
@@ -61,6 +62,7 @@ def _fill_database(journal: Journal) -> None:
         batch(
             ACCOUNT,
             HALTED,
+            TRIP,
             SymbolState(symbol=BTC, last_close_ms=T0, price=Decimal(1)),
             position("closed", closed_ms=T0 + 1),
             replace(position("unused", closed_ms=T0 + 1), bought=Decimal(0), sold=Decimal(0)),
@@ -116,6 +118,7 @@ def _ids(path: Path) -> dict[str, list[object]]:
         "candles": "symbol_id",
         "equity": "time_ms",
         "events": "seq",
+        "trips": "id",
     }
     content = {name: rows(path, f"SELECT {column} FROM {name} ORDER BY 1") for name, column in columns.items()}  # noqa: S608
     return {name: [row[0] for row in found] for name, found in content.items()}
@@ -138,11 +141,13 @@ def test_what_is_old_goes_and_what_is_needed_stays(path: Path, filled: Journal) 
         "candles": [],
         "equity": [],
         "events": [],
+        "trips": [],
     }
     assert pruned.rows == {
         "events": 1,
         "decisions": 1,
         "equity": 1,
+        "trips": 1,
         "commands": 1,
         "candles": 6,
         "orders": 2,

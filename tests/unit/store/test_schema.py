@@ -23,6 +23,7 @@ from trading.domain.decisions import Decision
 from trading.domain.orders import Fill, Order, OrderIntent
 from trading.domain.positions import Account, Correction, Position
 from trading.engine.state import SafetyState
+from trading.safety.breaker import Trip
 from trading.store import schema
 from trading.store.batch import EquityPoint
 from trading.store.commands import QueuedCommand
@@ -34,6 +35,7 @@ from trading.store.statements import Statements
 OWN_COLUMNS = {
     "account": {"id"},
     "safety": {"id"},
+    "trips": set(),
     "positions": {"place", "traded"},
     "orders": {"place", "settled"},
     "fills": set(),
@@ -51,6 +53,7 @@ OWN_COLUMNS = {
     [
         (schema.account, [Account]),
         (schema.safety, [SafetyState]),
+        (schema.trips, [Trip]),
         (schema.positions, [Position]),
         (schema.orders, [Order, OrderIntent]),
         (schema.fills, [Fill]),
