@@ -62,7 +62,7 @@ class BacktestRunner:
         signals: the signals of every candle.
         entry_rows: by symbol, which rows of its table have a signal that an idle engine acts on; the other candles are
             left out while nothing is held or open. None hands every candle over. Candles can be left out only without
-            periodic reconciliation, whose answers move the engine's time on by the latency, whichever candle they follow.
+            periodic reconciliation: its answers move the engine's time on by the latency, whichever candle they follow.
         on_records: is given every changed record, in order.
         progress: is called with (batches done, batches in all), now and then.
 

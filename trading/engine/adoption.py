@@ -46,11 +46,13 @@ def resolve(desk: Desk, command: Command) -> str | None:
     """
     order = desk.state.orders.get(command.target)
     choice = command.reason
-    if order is None or order.state is not OrderState.UNKNOWN or choice not in CHOICES:
+    unknown = order is not None and order.state is OrderState.UNKNOWN
+    if order is None or not unknown or choice not in CHOICES or not desk.ready:
         desk.notify(
             Level.WARNING,
             "CANNOT_RESOLVE",
-            f"resolve {command.target} {choice}: needs an order whose outcome is unknown, and {', '.join(CHOICES)}",
+            f"resolve {command.target} {choice}: needs an order whose outcome is unknown, one of {', '.join(CHOICES)}, "
+            "and an account that has been read since the start",
         )
         return None
     symbol = order.intent.symbol

@@ -101,10 +101,12 @@ def mark_unknown(desk: Desk, order: Order, why: str) -> None:
 
 
 def on_filled(desk: Desk, event: OrderFilled) -> str | None:
-    """Book the fill, once."""
+    """Book the fill, once. Those of an order that is left to a person are asked for when it is resolved."""
     order = desk.state.orders.get(event.fill.client_order_id)
     if order is None:
         return _not_ours(desk, event.fill.client_order_id)
+    if order.code == NOT_REMEMBERED:
+        return order.intent.symbol
     _book(desk, order, event.fill)
     order = desk.state.orders[order.id]
     if order.state is OrderState.REJECTED and order.remaining > 0:

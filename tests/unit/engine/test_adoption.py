@@ -142,3 +142,20 @@ def test_ids_of_other_positions_are_not_mistaken() -> None:
     rig.command(CommandKind.RECONCILE)
     rig.snapshot(report(other, side=Side.SELL), USDT="9000", BTC="10")
     assert rig.order(other).code == NOT_REMEMBERED
+
+
+def test_a_fill_of_an_order_that_is_left_to_a_person_is_not_booked() -> None:
+    rig = Rig.started()
+    rig.send(OrderFound(time_ms=rig.now, report=report()))
+    rig.fill(LOST, "2", "90")
+    assert rig.is_flat
+    assert rig.cash == 10_000
+
+
+def test_nothing_is_resolved_before_the_account_has_been_read() -> None:
+    rig = Rig()
+    rig.send(Started(time_ms=rig.now, bot_id=BOT))
+    rig.send(OrderFound(time_ms=rig.now, report=report()))
+    rig.command(CommandKind.RESOLVE, LOST, "adopt")
+    assert rig.notes() == ["CANNOT_RESOLVE"]
+    assert rig.order(LOST).code == NOT_REMEMBERED
