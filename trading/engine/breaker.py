@@ -125,7 +125,9 @@ def _record(desk: Desk, finding: Finding) -> None:
             text=finding.text,
         )
     )
-    desk.notify(_LEVELS[finding.level], f"BREAKER_{finding.level.upper()}", f"{finding.code}: {finding.text}")
+    then = "; no entries until `tradebot resume`" if finding.level is TripLevel.HALT else ""
+    text = f"{finding.code}: {finding.text}{then}"
+    desk.notify(_LEVELS[finding.level], f"BREAKER_{finding.level.upper()}", text)
 
 
 def _end_pause(desk: Desk) -> None:

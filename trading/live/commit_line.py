@@ -16,7 +16,7 @@ import structlog
 
 from trading.domain.actions import Action, Level, Notify, SubmitOrder
 from trading.domain.candles import Candle
-from trading.domain.events import CandleClosed, Command, CommandKind, EntriesLatched, Event
+from trading.domain.events import CandleClosed, Command, CommandKind, EntriesLatched, Event, OrderFilled
 from trading.engine.engine import Engine
 from trading.store.batch import AnyJournal, Batch, EquityPoint
 from trading.store.errors import JournalError, KillLatched
@@ -138,6 +138,7 @@ class CommitLine:
         except JournalError as error:
             return self._after_failure(error, actions)
         self.engine.state.take_changes()
+        _log_fills(self._events)
         notes, self._notes = self._notes, []
         self._events, self._candles, self._equity = [], [], []
         for note in notes:
@@ -184,3 +185,18 @@ class CommitLine:
     def _tell_latches(self) -> None:
         # Not an event of the journal: it says how this process stands, and ends with it.
         self.engine.handle(EntriesLatched(time_ms=self.engine.state.now_ms, reason="; ".join(sorted(self._latches))))
+
+
+def _log_fills(events: Sequence[Event]) -> None:
+    for event in events:
+        if isinstance(event, OrderFilled):
+            fill = event.fill
+            log.info(
+                "fill",
+                symbol=fill.symbol,
+                side=fill.side,
+                quantity=fill.quantity,
+                price=fill.price,
+                fee=f"{fill.fee.normalize():f} {fill.fee_coin}",
+                order=fill.client_order_id,
+            )

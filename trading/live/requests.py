@@ -78,7 +78,9 @@ class Requests:
                         time_ms=now_ms, client_order_id=intent.client_order_id, code=NOT_SENT, message=why
                     )
                     return _given(refusal), refusal
-                log.info(
+                # A trailing stop moves often; what it costs to look for is in the journal.
+                write = log.debug if intent.purpose is Purpose.STOP else log.info
+                write(
                     "order.send",
                     symbol=intent.symbol,
                     purpose=intent.purpose,
@@ -86,6 +88,7 @@ class Requests:
                     type=intent.type,
                     quantity=intent.quantity,
                     stop_price=intent.stop_price,
+                    reason=intent.reason,
                     id=intent.client_order_id,
                 )
                 lost: Event = OrderUnknown(
