@@ -179,17 +179,6 @@ class EntriesLatched(_Event, frozen=True, kw_only=True):
     reason: str
 
 
-class Opinion(_Event, frozen=True, kw_only=True):
-    """A vote that arrives by itself (an LLM's) and counts until `expires_ms`."""
-
-    symbol: str
-    analyst: str
-    score: float
-    confidence: float
-    expires_ms: int
-    reason: str
-
-
 class Started(_Event, frozen=True, kw_only=True):
     """A driver has started this engine, new or restored. Nothing is opened before the account has been read."""
 
@@ -213,6 +202,5 @@ Event = (
     | AccountSnapshot
     | Command
     | EntriesLatched
-    | Opinion
     | Started
 )

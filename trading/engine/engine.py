@@ -18,7 +18,6 @@ from trading.domain.events import (
     Command,
     EntriesLatched,
     Event,
-    Opinion,
     OrderAbsent,
     OrderAccepted,
     OrderCanceled,
@@ -141,8 +140,6 @@ class Engine:
                 symbols = set()
             case Started():
                 symbols = self._on_started(event)
-            case Opinion():
-                symbols = set()
             case _:
                 raise InvariantViolated(f"no handler for {type(event).__name__}")
         for symbol in sorted(symbols):
