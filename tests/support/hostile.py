@@ -35,6 +35,7 @@ from trading.domain.events import (
 )
 from trading.domain.orders import Fill, OrderIntent, OrderState, OrderType, Side
 from trading.domain.positions import Balance
+from trading.engine.state import Record
 
 MARKETS = {BTC.symbol: BTC, ETH.symbol: ETH}
 
@@ -42,13 +43,14 @@ MARKETS = {BTC.symbol: BTC, ETH.symbol: ETH}
 class Hostile:
     """Makes up one event after the other for `engine`, most of them sensible enough to get somewhere.
 
-    `events` is every event that was put in, `actions` every answer, in order.
+    `events` is every event that was put in, `actions` every answer, `changes` every changed record, in order.
     """
 
     def __init__(self, seed: int, engine: CheckedEngine, signals: ScriptedSignals) -> None:
         self.engine = engine
         self.events: list[Event] = []
         self.actions: list[list[Action]] = []
+        self.changes: list[Record] = []
         self._signals = signals
         self._random = Random(seed)
         self._now = T0
@@ -78,7 +80,7 @@ class Hostile:
     def _put(self, event: Event) -> None:
         self.events.append(event)
         actions = self.engine.handle(event)
-        self.engine.state.take_changes()
+        self.changes += self.engine.state.take_changes()
         self.actions.append(actions)
         for action in actions:
             if isinstance(action, SubmitOrder):
