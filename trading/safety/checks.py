@@ -18,13 +18,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What the owner allows. Percentages are of the bot's capital.
 
     max_position_notional: of one position, in quote (default 1000). max_open_positions: at once (default 3).
-    max_symbol_pct, max_gross_pct: exposure of one symbol and of all (defaults 30 and 90). collar_pct: how far an
-    order's price may be from the last one (default 5). max_orders_per_minute: entries sent in any minute (default 30).
+    max_symbol_pct, max_strategy_pct, max_gross_pct: exposure of one symbol, of one strategy and of all (defaults 30, 60
+    and 90; a bot has one strategy today, so that the second bounds all it holds). collar_pct: how far an order's price
+    may be from the last one (default 5). max_orders_per_minute: entries sent in any minute (default 30).
     """
 
     max_position_notional: Decimal = Decimal(1000)
     max_open_positions: int = 3
     max_symbol_pct: Decimal = Decimal(30)
+    max_strategy_pct: Decimal = Decimal(60)
     max_gross_pct: Decimal = Decimal(90)
     collar_pct: Decimal = Decimal(5)
     max_orders_per_minute: int = 30
@@ -35,7 +37,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         Where the gross exposure leaves nothing, the other limits alone: it is for the check to refuse, with its code.
         """
         largest = min(self.max_position_notional, capital * self.max_symbol_pct / HUNDRED)
-        left = capital * self.max_gross_pct / HUNDRED - gross
+        left = capital * min(self.max_gross_pct, self.max_strategy_pct, HUNDRED) / HUNDRED - gross
         return min(largest, left) if left > 0 else largest
 
 
@@ -207,6 +209,26 @@ class SymbolExposure:
         return exposure_refusal("LIMIT_SYMBOL_EXPOSURE", intent, view, limit, of_symbol=True)
 
 
+class StrategyExposure:
+    """Share of the capital in the positions of one strategy: a bot has one, so these are all of its positions."""
+
+    def __init__(self, pct: Decimal) -> None:
+        self.pct = pct
+
+    def validate(self, intent: OrderIntent, view: RiskView) -> Refusal | None:
+        """See `Check`."""
+        limit = view.capital * self.pct / HUNDRED
+        return exposure_refusal("LIMIT_STRATEGY_EXPOSURE", intent, view, limit, of_symbol=False)
+
+
+class Capital:
+    """The bot never holds more than the capital that it was given, whatever the percentages say."""
+
+    def validate(self, intent: OrderIntent, view: RiskView) -> Refusal | None:
+        """See `Check`."""
+        return exposure_refusal("LIMIT_CAPITAL", intent, view, view.capital, of_symbol=False)
+
+
 class GrossExposure:
     """Share of the capital in all positions together."""
 
@@ -265,6 +287,8 @@ def entry_checks(limits: Limits) -> tuple[Check, ...]:
         OpenPositions(limits.max_open_positions),
         PositionSize(limits.max_position_notional),
         SymbolExposure(limits.max_symbol_pct),
+        StrategyExposure(limits.max_strategy_pct),
         GrossExposure(limits.max_gross_pct),
+        Capital(),
         Affordable(),
     )
