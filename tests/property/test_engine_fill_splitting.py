@@ -65,12 +65,8 @@ def finish(rig: Rig, price: Decimal, fee: Decimal, pieces: int, seed: int) -> No
         rig.cancelled(order.id, str(order.filled_quantity))
     rig.snapshot()
     exit_id = rig.one(Purpose.EXIT)
-    whole = replace(
-        rig.a_fill(exit_id, str(rig.order(exit_id).intent.quantity), str(price)),
-        trade_id="exit",
-        fee=fee,
-        fee_coin="USDT",
-    )
+    fill = rig.a_fill(exit_id, str(rig.order(exit_id).intent.quantity), str(price))
+    whole = replace(fill, trade_id="exit", fee=fee, fee_coin="USDT")
     for part in parts_of(whole, pieces, seed):
         rig.send(OrderFilled(time_ms=rig.now, fill=part))
 

@@ -1,0 +1,224 @@
+"""What an operator may ask for, and the answers to what makes no sense."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.builders import BTC, ENTER, ETH
+from tests.support.rig import Rig
+from trading.domain.events import CommandKind, EntriesLatched
+from trading.domain.orders import OrderState, Purpose
+
+
+def vetoed(rig: Rig) -> str:
+    """The veto on an entry that is wanted now in ETH; empty where it is sent."""
+    rig.candle("100", say=ENTER, symbol=ETH.symbol)
+    assert bool(rig.submitted()) is (rig.veto() == "")
+    return rig.veto()
+
+
+# -- pause and resume
+
+
+def test_a_pause_stops_entries_and_resume_lets_them_through() -> None:
+    rig = Rig.started()
+    rig.command(CommandKind.PAUSE, reason="holiday")
+    assert rig.engine.state.safety.paused == "holiday"
+    assert vetoed(rig) == "PAUSED"
+    rig.command(CommandKind.RESUME)
+    assert vetoed(rig) == ""
+
+
+def test_a_pause_without_a_reason_names_who_gave_it() -> None:
+    rig = Rig.started()
+    rig.command(CommandKind.PAUSE)
+    assert rig.engine.state.safety.paused == "by owner"
+
+
+def test_resume_clears_a_halt_and_what_was_counted() -> None:
+    rig = Rig.started()
+    rig.engine._desk.halt("for the test")
+    assert vetoed(rig) == "HALTED"
+    rig.command(CommandKind.RESUME)
+    safety = rig.engine.state.safety
+    assert (safety.halted, safety.losing_streak, safety.order_failures) == ("", 0, 0)
+    assert vetoed(rig) == ""
+
+
+def test_resume_does_not_clear_a_kill() -> None:
+    rig = Rig.started()
+    rig.command(CommandKind.KILL)
+    rig.command(CommandKind.RESUME)
+    assert vetoed(rig) == "KILL_SWITCH"
+
+
+def test_a_pause_leaves_positions_and_their_stops_alone() -> None:
+    rig = Rig.holding()
+    assert rig.command(CommandKind.PAUSE) == []
+    assert not rig.position.exit_reason
+
+
+# -- kill
+
+
+def test_a_kill_stops_entries_cancels_them_and_keeps_positions() -> None:
+    rig = Rig.holding()
+    entry = rig.entered("100", ETH.symbol)
+    rig.command(CommandKind.KILL, reason="enough")
+    assert rig.notes() == ["KILLED"]
+    assert rig.cancels() == [entry]
+    assert not rig.position.exit_reason
+    rig.cancelled(entry)
+    assert vetoed(rig) == "KILL_SWITCH"
+    rig.command(CommandKind.RESET_KILL)
+    assert vetoed(rig) == ""
+
+
+def test_a_kill_that_flattens_sells_everything() -> None:
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.KILL, "flatten")
+    assert rig.position.exit_reason == "killed"
+    assert rig.cancels() == [stop.id]
+    rig.cancelled(stop.id)
+    rig.snapshot()
+    rig.fill(rig.one(Purpose.EXIT), "10", "100")
+    assert rig.is_flat
+
+
+def test_an_entry_on_its_way_when_the_kill_comes_is_cancelled() -> None:
+    rig = Rig.started()
+    rig.candle("100", say=ENTER)
+    entry = rig.one(Purpose.ENTRY)
+    rig.command(CommandKind.KILL)
+    assert rig.cancels() == [entry]
+
+
+def test_what_reduces_risk_passes_a_kill_a_pause_and_a_halt() -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.command(CommandKind.PAUSE)
+    rig.command(CommandKind.KILL)
+    rig.engine._desk.halt("for the test")
+    rig.fill(entry, "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.command(CommandKind.CLOSE_ALL)
+    rig.cancelled(stop)
+    rig.snapshot()
+    rig.fill(rig.one(Purpose.EXIT), "10", "100")
+    assert rig.is_flat
+
+
+# -- close and cancel
+
+
+def test_close_all_closes_every_position_and_cancels_every_entry() -> None:
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    entry = rig.entered("100", ETH.symbol)
+    rig.command(CommandKind.CLOSE_ALL, reason="end of day")
+    assert sorted(rig.cancels()) == sorted([stop.id, entry])
+    assert rig.position.exit_reason == "end of day"
+    rig.cancelled(entry)
+    assert ETH.symbol not in rig.engine.state.positions
+
+
+@pytest.mark.parametrize("symbol", ["ETH/USDT", "XYZ/USDT", ""])
+def test_closing_what_is_not_held_is_answered(symbol: str) -> None:
+    rig = Rig.holding()
+    rig.command(CommandKind.CLOSE_POSITION, symbol)
+    assert rig.notes() == ["NO_SUCH_POSITION"]
+    assert not rig.position.exit_reason
+
+
+def test_closing_twice_changes_nothing() -> None:
+    rig = Rig.holding()
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    assert len(rig.cancels()) == 1
+    assert rig.command(CommandKind.CLOSE_POSITION, BTC.symbol) == []
+
+
+def test_cancelling_an_entry_cancels_it() -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.command(CommandKind.CANCEL_ORDER, entry)
+    assert rig.cancels() == [entry]
+
+
+def test_cancelling_a_stop_only_has_it_replaced() -> None:
+    """A position is never left bare because somebody cancelled its stop."""
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.CANCEL_ORDER, stop.id)
+    assert rig.cancels() == [stop.id]
+    rig.cancelled(stop.id)
+    assert rig.one(Purpose.STOP) != stop.id
+
+
+@pytest.mark.parametrize("state", [OrderState.CANCELED, OrderState.FILLED])
+def test_cancelling_a_finished_order_is_answered(state: OrderState) -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    if state is OrderState.CANCELED:
+        rig.cancelled(entry)
+    else:
+        rig.fill(entry, "10", "100")
+    rig.command(CommandKind.CANCEL_ORDER, entry)
+    assert rig.notes() == ["NO_SUCH_ORDER"]
+
+
+def test_cancelling_an_unknown_order_is_answered() -> None:
+    rig = Rig.started()
+    rig.command(CommandKind.CANCEL_ORDER, "nothing")
+    assert rig.notes() == ["NO_SUCH_ORDER"]
+
+
+def test_cancel_entries_leaves_stops_and_positions() -> None:
+    rig = Rig.holding()
+    entry = rig.entered("100", ETH.symbol)
+    rig.command(CommandKind.CANCEL_ENTRIES)
+    assert rig.cancels() == [entry]
+
+
+def test_protect_takes_back_an_exit_that_was_not_sent_so_that_the_stop_rests_again() -> None:
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    rig.cancelled(stop.id)
+    assert rig.fetched()
+    rig.command(CommandKind.PROTECT)
+    assert not rig.position.exit_reason
+    again = rig.one(Purpose.STOP)
+    rig.accept(again)
+    rig.tick(60_000)
+    assert rig.state_of(again) is OrderState.OPEN
+    assert rig.position.unprotected_since_ms is None
+
+
+def test_protect_does_not_send_a_stop_beside_an_exit_on_its_way() -> None:
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    rig.cancelled(stop.id)
+    rig.snapshot()
+    exit_ = rig.one(Purpose.EXIT)
+    rig.command(CommandKind.PROTECT)
+    assert rig.submitted() == []
+    rig.fill(exit_, "10", "100")
+    assert rig.is_flat
+
+
+def test_stop_is_not_for_the_engine() -> None:
+    rig = Rig.holding()
+    rig.command(CommandKind.STOP, "flatten")
+    assert rig.notes() == ["COMMAND_NOT_FOR_ENGINE"]
+    assert not rig.position.exit_reason
+
+
+def test_entries_latched_off_stay_off_in_this_process() -> None:
+    rig = Rig.started()
+    rig.send(EntriesLatched(time_ms=rig.now, reason="shutting down"))
+    assert vetoed(rig) == "ENTRIES_LATCHED"
+    rig.command(CommandKind.RESUME)
+    assert vetoed(rig) == "ENTRIES_LATCHED"
