@@ -64,6 +64,11 @@ class Desk:
         self.activity[symbol] = self.activity.get(symbol, 0) + 1
         self.steady.pop(symbol, None)
 
+    def is_steady(self, symbol: str) -> bool:
+        """Whether the symbol has a position that needs nothing as long as neither it nor its orders change."""
+        position = self.state.positions.get(symbol)
+        return position is not None and self.steady.get(symbol) is position
+
     def submit(self, intent: OrderIntent) -> Refusal | None:
         """Have the order approved, record it and ask for it to be sent; or the refusal."""
         approved = self.risk.approve(intent, self.risk_view(intent))
@@ -112,6 +117,7 @@ class Desk:
         """Ask about the order now, or after `delay_ms`; not again before the answer's time is over."""
         due = self.state.now_ms + (delay_ms or self.config.timing.query_ms)
         self.state.put(replace(order, query_due_ms=due))
+        self.steady.pop(order.intent.symbol, None)
         if not delay_ms:
             self.actions.append(QueryOrder(order.id, order.intent.symbol))
 

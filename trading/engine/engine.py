@@ -166,8 +166,12 @@ class Engine:
         """What time alone brings: answers that are overdue, questions that are due, periodic reconciliation."""
         desk, state, timing = self._desk, self.state, self.config.timing
         watch_time(desk)
-        for symbol in state.live:
-            for order in state.live_orders(symbol):
+        waiting = {symbol for symbol in state.positions if not desk.is_steady(symbol)}
+        for symbol, orders in state.live.items():
+            if not orders or desk.is_steady(symbol):
+                continue
+            waiting.add(symbol)
+            for order in list(orders.values()):
                 sent = order.submitted_ms if order.submitted_ms is not None else order.updated_ms
                 if order.state is OrderState.SUBMITTING and state.now_ms - sent > timing.answer_ms:
                     tracking.mark_unknown(desk, order, f"no answer within {timing.answer_ms} ms")
@@ -179,4 +183,4 @@ class Engine:
         overdue = timing.reconcile_ms and state.now_ms - desk.reconciled_ms >= timing.reconcile_ms
         if not desk.ready or overdue:
             desk.fetch_account()
-        return {*state.positions, *(s for s, orders in state.live.items() if orders)}
+        return waiting

@@ -26,7 +26,12 @@ def equity(state: EngineState) -> Decimal:
 
 def exposure(state: EngineState) -> Decimal:
     """Worth of the open positions at the last prices, in quote."""
-    return sum((p.quantity * price_of(state, p) for p in state.positions.values() if p.quantity), ZERO)
+    worth = ZERO
+    for position in state.positions.values():
+        quantity = position.quantity
+        if quantity:
+            worth += quantity * price_of(state, position)
+    return worth
 
 
 def price_of(state: EngineState, position: Position) -> Decimal:

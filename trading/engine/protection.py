@@ -29,7 +29,9 @@ _ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 def plan(desk: Desk, symbol: str) -> None:
     """Ask for whatever brings the symbol's orders to what its position needs. Not before the account has been read."""
     position = desk.state.positions.get(symbol)
-    if not desk.ready or (position is not None and desk.steady.get(symbol) is position):
+    if not desk.ready:
+        return
+    if position is not None and desk.is_steady(symbol) and (desk.config.protect or not _is_over(desk, position)):
         return
     live = [order for order in desk.state.live_orders(symbol) if not is_left_to_a_person(order)]
     entries = [o for o in live if o.intent.purpose is Purpose.ENTRY]
@@ -60,19 +62,21 @@ def plan(desk: Desk, symbol: str) -> None:
 
 def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
     """Trail the stop and look for the target, by a closed candle."""
-    high_water = position.high_water
-    if high_water is None or candle.high > high_water:
-        if position.quantity:
-            high_water = candle.high
-    stop = position.stop_price
-    if high_water is not None and position.trail_distance is not None and stop is not None:
-        trailed = desk.instrument(candle.symbol).price_down(high_water - position.trail_distance)
-        if trailed >= stop + position.trail_distance * TRAIL_STEP:
-            stop = trailed
-    if high_water != position.high_water or stop != position.stop_price:
+    high_water, stop, trail = position.high_water, position.stop_price, position.trail_distance
+    held = position.quantity
+    # Without a stop there is nothing that the highest price could move.
+    if stop is not None and held and (high_water is None or candle.high > high_water):
+        high_water = candle.high
+    if high_water is not None and trail is not None and stop is not None:
+        least = stop + trail * TRAIL_STEP
+        # Rounding down only lowers it: most candles show without it that the stop stays where it is.
+        if high_water - trail >= least:
+            trailed = desk.instrument(candle.symbol).price_down(high_water - trail)
+            stop = trailed if trailed >= least else stop
+    if high_water is not position.high_water or stop is not position.stop_price:
         position = replace(position, high_water=high_water, stop_price=stop)
         desk.state.put(position)
-    if position.exit_reason or not position.quantity:
+    if position.exit_reason or not held:
         return
     if position.target_price is not None and candle.high >= position.target_price:
         request_exit(desk, position, "target")
@@ -267,16 +271,26 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
 
 
 def _note_steady(desk: Desk, symbol: str) -> None:
-    """A position with one acknowledged stop for all of it, no exit decided and no other order, waits for nothing."""
+    """A position with one acknowledged stop for all of it, no exit decided and no other order, waits for nothing.
+
+    So does one that needs no stop, until its worth makes it dust.
+    """
     position = desk.state.positions.get(symbol)
     live = desk.state.live_orders(symbol)
-    if position is None or len(live) != 1 or position.exit_reason or position.unprotected_since_ms is not None:
+    if position is None or position.exit_reason or position.unprotected_since_ms is not None:
+        return
+    if not desk.config.protect:
+        if not live:
+            desk.steady[symbol] = position
+        return
+    if len(live) != 1:
         return
     stop = live[0]
     if (
         stop.intent.purpose is Purpose.STOP
         and stop.state is OrderState.OPEN
         and stop.cancel_requested_ms is None
+        and stop.query_due_ms is None
         and stop.intent.stop_price == position.stop_price
         and not stop.triggered
         and stop.reported_filled == stop.filled_quantity
