@@ -56,7 +56,7 @@ def run_backtest(
     """
     interval_ms = one_interval(tables)
     strategy = params or StrategyParams()
-    signals = PrecomputedSignals(explain_holds=False)
+    signals = PrecomputedSignals(explain=False)  # the report tells no reasons
     traded: list[CandleTable] = []
     entry_rows = {}
     for table in sorted(tables, key=lambda t: t.symbol):

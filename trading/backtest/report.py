@@ -12,7 +12,7 @@ from trading.domain.decisions import Decision, Verdict
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Fill, Order, Purpose
 from trading.domain.positions import Account, Position
-from trading.engine.state import Record
+from trading.engine.state import Record, SymbolState
 from trading.market.candle_table import CandleTable
 from trading.safety.breaker import Trip, TripLevel
 
@@ -36,6 +36,8 @@ class Collector:
         """Note these changes."""
         for record in records:
             match record:
+                case SymbolState():
+                    pass
                 case Order():
                     self.orders[record.id] = record
                 case Fill():

@@ -13,8 +13,6 @@ from trading.domain.candles import Candle
 from trading.domain.decisions import Signal, Verdict, Vote
 from trading.domain.errors import InvalidInput
 
-PAGE_ROWS = 1024
-
 
 class PrecomputedSignals:
     """A `SignalSource` over signal tables. Fast where the candles of a symbol are asked for in order; any order works.
@@ -55,14 +53,12 @@ class PrecomputedSignals:
 
 
 class _Reader:
-    """Reads one table. Columns are turned into lists a page at a time: single elements of arrays are slow to read."""
+    """Reads one table by the candles' times."""
 
     def __init__(self, table: SignalTable, explained: tuple[Verdict, ...]) -> None:
         self._table = table
         self._explained = explained
         self._cursor = RowCursor(table.open_time_ms)
-        self._page: list[Signal | None] = []
-        self._start = 0
 
     def votes(self, open_time_ms: int) -> tuple[Vote, ...]:
         """See `PrecomputedSignals.votes_of`."""
@@ -72,13 +68,7 @@ class _Reader:
     def signal(self, open_time_ms: int) -> Signal | None:
         """The signal of the candle that opened then."""
         row = self._cursor.row_of(open_time_ms)
-        if not 0 <= row - self._start < len(self._page):
-            self._turn_to(row)
-        signal = self._page[row - self._start]
+        signal = self._table.plain_signal(row)
         if signal is None or signal.verdict not in self._explained:
             return signal
         return msgspec.structs.replace(signal, votes=self._table.votes_at(row))
-
-    def _turn_to(self, row: int) -> None:
-        self._start = row // PAGE_ROWS * PAGE_ROWS
-        self._page = self._table.plain_signals(self._start, self._start + PAGE_ROWS)

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.decision.decision_samples import KINDS, MINUTE_MS, SYMBOL, candles_of, market, recorded
 from trading.decision.bars import BLOCK_CANDLES, HISTORY_CANDLES, WARMUP_CANDLES, Bars
 from trading.decision.params import StrategyParams
-from trading.decision.precomputed import PAGE_ROWS, PrecomputedSignals
+from trading.decision.precomputed import PrecomputedSignals
 from trading.decision.rolling import CAPACITY, RollingSignals
 from trading.decision.signals import SignalStream, SignalTable, compute_signals
 from trading.decision.voting import VERDICTS, combine
@@ -122,7 +122,7 @@ def test_a_stream_refuses_candles_that_do_not_follow() -> None:
 
 
 def test_lookups_follow_the_tables_of_a_stream() -> None:
-    bars = market("trending", 6, 3 * PAGE_ROWS)
+    bars = market("trending", 6, 3_072)
     candles = candles_of(bars)
     whole = PrecomputedSignals([table_of(bars)])
     stream, chunked = SignalStream(SYMBOL, MINUTE_MS, PARAMS), PrecomputedSignals()
