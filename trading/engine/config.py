@@ -21,7 +21,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     about the same order. protect_ms: a position may be without an acknowledged stop for this long. stop_fill_ms: a
     triggered stop may work this long before the market exit. exit_retry_ms: after a refused exit (doubled each time, at
     most 64-fold). account_ms: a snapshot without an answer is asked for again. reconcile_ms: between two periodic
-    reconciliations (0: none).
+    reconciliations (0: none). entry_fresh_ms: an entry that certainly never arrived is placed anew while its decision
+    is not older.
     """
 
     answer_ms: int = 5_000
@@ -31,6 +32,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     exit_retry_ms: int = 2_000
     account_ms: int = 5_000
     reconcile_ms: int = 300_000
+    entry_fresh_ms: int = 5_000
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):

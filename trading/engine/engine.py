@@ -6,6 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from trading.decision.source import SignalSource
 from trading.domain.actions import Action
 from trading.domain.errors import InvariantViolated
@@ -157,7 +159,8 @@ class Engine:
                 if is_left_to_a_person(order):
                     continue
                 if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
-                    tracking.mark_unknown(desk, order, "in flight when the bot stopped")
+                    interrupted = replace(order, code=tracking.INTERRUPTED)
+                    tracking.mark_unknown(desk, interrupted, "in flight when the bot stopped")
                 desk.query(self.state.orders[order.id])
         desk.fetch_account()
         return set()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from trading.decision.sizing import Sizing, SizingRefused, size_entry
+from trading.domain.actions import Level
 from trading.domain.candles import Candle
 from trading.domain.decisions import Decision, Signal, Verdict
 from trading.domain.instruments import ZERO
-from trading.domain.orders import OrderIntent, OrderType, Purpose, Side
+from trading.domain.orders import Order, OrderIntent, OrderType, Purpose, Side
 from trading.domain.positions import Position, PositionSide
 from trading.engine.desk import Desk
 from trading.engine.ids import client_order_id, decision_id
@@ -81,6 +84,27 @@ def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
         return
     state.put(position)
     _record(desk, candle, signal, quantity=quantity)
+
+
+def enter_again(desk: Desk, lost: Order) -> None:
+    """Finish a decision whose order certainly never reached the exchange, while it is fresh: with a new order.
+
+    The bot ended between recording the order and hearing of it. Its id is not used again; the risk check decides anew.
+    """
+    intent = lost.intent
+    position = desk.state.positions.get(intent.symbol)
+    is_fresh = desk.state.now_ms - intent.created_ms <= desk.config.timing.entry_fresh_ms
+    if not is_fresh or position is None or position.id != intent.position_id or position.exit_reason:
+        return
+    revision = intent.revision + 1
+    again = replace(
+        intent,
+        client_order_id=client_order_id(desk.config.bot_id, position.id, Purpose.ENTRY, intent.leg, revision),
+        revision=revision,
+    )
+    refusal = desk.submit(again)
+    if refusal is not None:
+        desk.notify(Level.INFO, refusal.code, f"{intent.symbol} is not entered again: {refusal.message}", intent.symbol)
 
 
 def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused:

@@ -24,10 +24,13 @@ from trading.domain.orders import NOT_SENT, Fill, Order, OrderState, Purpose
 from trading.engine.adoption import NOT_REMEMBERED, adopt_report
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
+from trading.engine.entries import enter_again
 from trading.engine.portfolio import book_fill
 from trading.engine.protection import on_unfilled
 
 ABSENCES_NEEDED = 2
+INTERRUPTED = "INTERRUPTED"
+"""Code of an order in doubt because the bot ended between recording it and hearing of it."""
 
 _AWAITING = frozenset({OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN})
 
@@ -175,6 +178,8 @@ def on_absent(desk: Desk, event: OrderAbsent) -> str | None:
     )
     _put(desk, tombstone)
     desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id} never reached the exchange", order.intent.symbol)
+    if order.intent.purpose is Purpose.ENTRY and order.code == INTERRUPTED:
+        enter_again(desk, order)
     return order.intent.symbol
 
 
