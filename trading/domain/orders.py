@@ -180,14 +180,19 @@ _SEAL = _Seal()
 
 
 class Approved(Generic[T]):
-    """A value that has passed the risk check. `trading.safety.approval` makes it, and nothing else can."""
+    """A value that has passed the risk check. Only `trading.safety.approval` can make it, and nothing can change it."""
 
-    __slots__ = ("value",)
+    __slots__ = ("_value",)
 
     def __init__(self, value: T, *, seal: object) -> None:
         if seal is not _SEAL:
             raise TypeError("Approved can only be made by the risk check (trading.safety.approval)")
-        self.value = value
+        self._value = value
+
+    @property
+    def value(self) -> T:
+        """What was approved."""
+        return self._value
 
     def __repr__(self) -> str:
         return f"Approved({self.value!r})"
