@@ -20,6 +20,13 @@ COMMANDS = {
     "status": "trading.commands.status",
     "positions": "trading.commands.positions",
     "history": "trading.commands.history",
+    "safety": "trading.commands.safety",
+    "kill": "trading.commands.kill",
+    "resume": "trading.commands.resume",
+    "stop": "trading.commands.stop",
+    "close": "trading.commands.close",
+    "cancel": "trading.commands.cancel",
+    "resolve": "trading.commands.resolve",
 }
 """Where each command is; its module has it as `command`. In the order of the help."""
 
@@ -31,7 +38,7 @@ Exit codes:
   {int(ExitCode.OK)}    ended as asked
   {int(ExitCode.FAILED)}    failed while running; the reason is on standard error
   {int(ExitCode.USAGE)}    unusable arguments, settings or input files; nothing was done
-  {int(ExitCode.LEFT_OPEN)}    run: stopped, but something is left open at the exchange
+  {int(ExitCode.LEFT_OPEN)}    something is left open at the exchange, or may be
   {int(ExitCode.FORCED)}    run: ended at once by a second signal
   {int(ExitCode.STALLED)}    run: the bot's loop stood still
   {INTERRUPTED}  interrupted by Ctrl-C

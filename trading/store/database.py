@@ -59,11 +59,25 @@ def open_reader(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sa.Engin
         NoDatabaseYet: there is none.
         StoreError: it cannot be read by this program.
     """
+    return _open_made(url, busy_timeout_ms=busy_timeout_ms, read_only=True)
+
+
+def open_beside_bot(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sa.Engine:
+    """Open the database to leave something for its bot: a command, the kill switch. Neither makes nor changes tables.
+
+    Raises:
+        NoDatabaseYet: there is none.
+        StoreError: this program cannot use it.
+    """
+    return _open_made(url, busy_timeout_ms=busy_timeout_ms, read_only=False)
+
+
+def _open_made(url: str, *, busy_timeout_ms: int, read_only: bool) -> sa.Engine:
     path = database_path(url)
     check_file(path)
     if not path.exists() or not path.stat().st_size:
         raise NoDatabaseYet(f"no database yet at {path}: no bot has run here (start one with `tradebot run`)")
-    engine = _engine(path, busy_timeout_ms=busy_timeout_ms, read_only=True)
+    engine = _engine(path, busy_timeout_ms=busy_timeout_ms, read_only=read_only)
     try:
         check_readable(engine)
     except SQLAlchemyError as error:

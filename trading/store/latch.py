@@ -16,6 +16,9 @@ from trading.store.lock import BotLock
 from trading.store.rows import Row, to_record
 from trading.store.schema import KILL, events, latches
 
+KILL_FILE = "KILL"
+"""A file of this name in DATA_DIR is a set kill switch too, for when the database cannot be written."""
+
 _MINE = latches.c.name == KILL
 _LOCKED = sa.select(latches).where(_MINE).with_for_update()
 _LOCKED_ACTIVE = sa.select(latches.c.active).where(_MINE).with_for_update()
