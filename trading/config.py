@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import BeforeValidator, PrivateAttr, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from trading import config_values as values
+from trading.config_field import setting
+from trading.config_guards import GuardSettings
+from trading.config_paper import PaperSettings
 from trading.config_sources import MASK, ConfigError, Gathered, Given, Problem, gather
-from trading.exchange.costs import Costs
 from trading.market.demo_facts import SEED_MAX
 from trading.market.timeframes import TIMEFRAMES, interval_of
 
-__all__ = ["ConfigError", "Problem", "SettingLine", "Settings", "load_settings"]
+__all__ = ["ConfigError", "Examined", "Problem", "SettingLine", "Settings", "examine_settings", "load_settings"]
 
 NOT_SET = "not set"
 DEMO_SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
@@ -28,16 +31,10 @@ LIVE_CONFIRM = "trade-real-money"
 LATER_PROVIDERS = ("binance", "binanceusdm", "kraken", "coinbase")
 
 
-def _setting(name: str, default: object, allowed: str, meaning: str) -> Any:
-    """A field that is set by `name`; `allowed` is what its error says, `meaning` what the help says."""
-    return Field(default, alias=name, description=meaning, json_schema_extra={"allowed": allowed})
-
-
 _PORT = "a port, 1 to 65535"
-_NO_LIMIT = "999999999999999"
 
 
-class Settings(BaseSettings):
+class Settings(PaperSettings, GuardSettings):
     """Every setting, typed. Made by `load_settings`; frozen; secrets show as asterisks.
 
     Money in quote coin (Decimal), percentages as written (5 is 5 %), symbols unified and in the order given.
@@ -45,154 +42,114 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False)
 
-    provider: Literal["paper"] = _setting(
+    provider: Literal["paper"] = setting(
         "TRADING_PROVIDER", "paper", f"paper (this version has no {', '.join(LATER_PROVIDERS)} yet)", "where orders go"
     )
-    testnet: Annotated[bool, BeforeValidator(values.boolean)] = _setting(
+    testnet: Annotated[bool, BeforeValidator(values.boolean)] = setting(
         "TRADING_TESTNET", True, "true or false", "whether an exchange's test network is used; false means real money"
     )
-    live_confirm: Literal["", "trade-real-money"] = _setting(
+    live_confirm: Literal["", "trade-real-money"] = setting(
         "TRADING_LIVE_CONFIRM",
         "",
         f"{LIVE_CONFIRM}, or not set",
         "the second of the two settings that turn on real money",
     )
-    symbols: Annotated[tuple[str, ...] | None, BeforeValidator(values.symbols)] = _setting(
+    symbols: Annotated[tuple[str, ...] | None, BeforeValidator(values.symbols)] = setting(
         "TRADING_SYMBOLS",
         None,
         f"symbols such as BTC/USDT,ETH/USDT: at most {values.SYMBOLS_MAX}, each once, all with the same quote coin",
         f"what to trade (demo: {', '.join(DEMO_SYMBOLS)}; replay: all that is recorded)",
     )
-    timeframe: Annotated[str | None, BeforeValidator(values.timeframe)] = _setting(
+    timeframe: Annotated[str | None, BeforeValidator(values.timeframe)] = setting(
         "TRADING_TIMEFRAME",
         None,
         f"one of {', '.join(TIMEFRAMES)}",
         f"length of a candle (demo: {DEMO_TIMEFRAME}; replay: that of the recording)",
     )
-    market_data: Annotated[str, BeforeValidator(values.market_data)] = _setting(
+    market_data: Annotated[str, BeforeValidator(values.market_data)] = setting(
         "TRADING_MARKET_DATA",
         values.DEMO,
         f"{values.DEMO}, or the path of a candle file or folder that exists (this version has no exchange feed yet)",
         "where candles come from",
     )
-    replay_speed: Annotated[Decimal, BeforeValidator(values.speed)] = _setting(
+    replay_speed: Annotated[Decimal, BeforeValidator(values.speed)] = setting(
         "TRADING_REPLAY_SPEED",
         Decimal(0),
         "max (or 0), or a factor of real time up to 1000000",
         "pace of a replay: 60 plays a 1m candle each second",
     )
-    demo_speed: Annotated[Decimal, BeforeValidator(values.speed)] = _setting(
+    demo_speed: Annotated[Decimal, BeforeValidator(values.speed)] = setting(
         "TRADING_DEMO_SPEED",
         Decimal(4),
         "max (or 0), or candles per second up to 1000000",
         "pace of the demo market, in candles of each symbol per second",
     )
-    seed: Annotated[int, BeforeValidator(values.whole(0, SEED_MAX))] = _setting(
+    seed: Annotated[int, BeforeValidator(values.whole(0, SEED_MAX))] = setting(
         "TRADING_SEED",
         1,
         f"a whole number from 0 to {SEED_MAX}",
         "which demo market; the same seed gives the same candles",
     )
-    max_capital_usd: Annotated[Decimal | None, BeforeValidator(values.number("0", _NO_LIMIT, above=True))] = _setting(
-        "TRADING_MAX_CAPITAL_USD",
-        None,
-        "an amount above 0",
-        "the most of the account that the bot trades (default: all)",
-    )
-    max_position_size_usd: Annotated[Decimal, BeforeValidator(values.number("0", _NO_LIMIT, above=True))] = _setting(
-        "TRADING_MAX_POSITION_SIZE_USD", Decimal(1000), "an amount above 0", "the largest position"
-    )
-    max_open_positions: Annotated[int, BeforeValidator(values.whole(1, values.SYMBOLS_MAX))] = _setting(
-        "TRADING_MAX_OPEN_POSITIONS", 3, f"a whole number from 1 to {values.SYMBOLS_MAX}", "how many positions at once"
-    )
-    max_daily_drawdown_pct: Annotated[Decimal, BeforeValidator(values.number("0", "100", above=True))] = _setting(
-        "TRADING_MAX_DAILY_DRAWDOWN_PCT",
-        Decimal(5),
-        "a percentage above 0, up to 100",
-        "loss of a day that halts trading",
-    )
-    shutdown_policy: Literal["flatten", "cancel", "keep"] = _setting(
+    shutdown_policy: Literal["flatten", "cancel", "keep"] = setting(
         "TRADING_SHUTDOWN_POLICY",
         "flatten",
         "flatten, cancel or keep",
         "what a stop does with positions; cancel and keep leave protective stops in place",
     )
-    paper_balance: Annotated[Decimal, BeforeValidator(values.number("0", _NO_LIMIT, above=True))] = _setting(
-        "TRADING_PAPER_BALANCE", Decimal(10_000), "an amount above 0", "quote coin that a new paper account begins with"
-    )
-    paper_maker_fee_pct: Annotated[Decimal, BeforeValidator(values.number("0", "10", decimals=4))] = _setting(
-        "TRADING_PAPER_MAKER_FEE_PCT",
-        Decimal("0.1"),
-        "a percentage from 0 to 10 with at most 4 decimals",
-        "paper fee of a resting order",
-    )
-    paper_taker_fee_pct: Annotated[Decimal, BeforeValidator(values.number("0", "10", decimals=4))] = _setting(
-        "TRADING_PAPER_TAKER_FEE_PCT",
-        Decimal("0.1"),
-        "a percentage from 0 to 10 with at most 4 decimals",
-        "paper fee of an order that fills at once",
-    )
-    paper_half_spread_bps: Annotated[Decimal, BeforeValidator(values.number("0", "1000"))] = _setting(
-        "TRADING_PAPER_HALF_SPREAD_BPS",
-        Decimal("0.5"),
-        "basis points from 0 to 1000",
-        "how far paper prices are from the candle's",
-    )
-    paper_price_impact: Annotated[Decimal, BeforeValidator(values.number("0", "100"))] = _setting(
-        "TRADING_PAPER_PRICE_IMPACT",
-        Decimal("0.1"),
-        "a number from 0 to 100",
-        "slippage = impact x (share of the volume)^2",
-    )
-    paper_max_volume_share_pct: Annotated[Decimal, BeforeValidator(values.number("0", "100", above=True))] = _setting(
-        "TRADING_PAPER_MAX_VOLUME_SHARE_PCT",
-        Decimal(10),
-        "a percentage above 0, up to 100",
-        "the most of a candle's volume that paper orders fill from",
-    )
-    paper_latency_ms: Annotated[int, BeforeValidator(values.whole(0, 600_000))] = _setting(
-        "TRADING_PAPER_LATENCY_MS", 100, "milliseconds from 0 to 600000", "time from sending to arrival, in candle time"
-    )
-    dashboard_host: Annotated[str, BeforeValidator(values.host)] = _setting(
+    dashboard_host: Annotated[str, BeforeValidator(values.host)] = setting(
         "DASHBOARD_HOST", "127.0.0.1", "a host name or address", "where the dashboard listens"
     )
-    dashboard_port: Annotated[int, BeforeValidator(values.whole(1, 65_535))] = _setting(
+    dashboard_port: Annotated[int, BeforeValidator(values.whole(1, 65_535))] = setting(
         "DASHBOARD_PORT", 5173, _PORT, "the dashboard's port"
     )
-    health_port: Annotated[int, BeforeValidator(values.whole(1, 65_535))] = _setting(
+    health_port: Annotated[int, BeforeValidator(values.whole(1, 65_535))] = setting(
         "HEALTH_PORT",
         5174,
         f"{_PORT}, other than DASHBOARD_PORT",
         "the port on which the bot answers for its own health",
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)] = (
-        _setting(
+        setting(
             "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", "the least urgent events that are logged"
         )
     )
-    log_format: Literal["auto", "json", "console"] = _setting(
+    log_format: Literal["auto", "json", "console"] = setting(
         "LOG_FORMAT", "auto", "auto, json or console", "auto: readable on a terminal, JSON lines elsewhere"
     )
-    data_dir: Annotated[Path, BeforeValidator(values.directory)] = _setting(
+    data_dir: Annotated[Path, BeforeValidator(values.directory)] = setting(
         "DATA_DIR", Path("./data"), "a folder, or a path where one can be made", "database and paper account"
     )
-    model_dir: Annotated[Path, BeforeValidator(values.directory)] = _setting(
+    model_dir: Annotated[Path, BeforeValidator(values.directory)] = setting(
         "MODEL_DIR", Path("./models"), "a folder, or a path where one can be made", "trained models"
     )
-    database_url: Annotated[SecretStr | None, BeforeValidator(values.database_url)] = _setting(
+    database_url: Annotated[SecretStr | None, BeforeValidator(values.database_url)] = setting(
         "DATABASE_URL",
         None,
         "sqlite:///PATH (this version has no other database yet)",
         "default: tradebot.db in DATA_DIR",
     )
-    kill_switch_secret: Annotated[SecretStr | None, BeforeValidator(values.kill_switch_secret)] = _setting(
+    kill_switch_secret: Annotated[SecretStr | None, BeforeValidator(values.kill_switch_secret)] = setting(
         "KILL_SWITCH_SECRET",
         None,
         f"at least {values.KILL_SWITCH_SECRET_MIN} characters",
         "asked for before the kill switch is reset",
     )
 
+    exchange_api_key: SecretStr | None = setting(
+        "EXCHANGE_API_KEY",
+        None,
+        "set together with EXCHANGE_API_SECRET",
+        "key of the exchange account (not used yet: paper needs no keys)",
+    )
+    exchange_api_secret: SecretStr | None = setting(
+        "EXCHANGE_API_SECRET",
+        None,
+        "set together with EXCHANGE_API_KEY",
+        "secret of the exchange account's key (not used yet: paper needs no keys)",
+    )
+
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+    _notes: tuple[str, ...] = PrivateAttr(default=())
 
     @classmethod
     def settings_customise_sources(
@@ -224,47 +181,58 @@ class Settings(BaseSettings):
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'tradebot.db'}"
 
-    def with_sources(self, sources: Mapping[str, str]) -> Settings:
-        """Itself, knowing where each value came from."""
-        self._sources.update(sources)
-        return self
+    @property
+    def is_real_money(self) -> bool:
+        """Whether orders reach an exchange where they cost real money."""
+        return self.provider in LATER_PROVIDERS and not self.testnet
 
-    def paper_costs(self) -> Costs:
-        """The costs of the paper exchange."""
-        return Costs(
-            maker_fee=self.paper_maker_fee_pct / 100,
-            taker_fee=self.paper_taker_fee_pct / 100,
-            half_spread_bps=self.paper_half_spread_bps,
-            price_impact=self.paper_price_impact,
-            max_volume_share=self.paper_max_volume_share_pct / 100,
-            latency_ms=self.paper_latency_ms,
-        )
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was set and has no effect, a sentence each."""
+        return self._notes
+
+    def known_from(self, gathered: Gathered, notes: Iterable[str]) -> Settings:
+        """Itself, knowing where each value came from."""
+        self._sources.update({name: given.source for name, given in gathered.values.items()})
+        self._notes = tuple(notes)
+        return self
 
     def secret_values(self) -> list[str]:
         """The secrets that are set, for the log to keep out. Not for printing."""
-        found = [self.kill_switch_secret.get_secret_value()] if self.kill_switch_secret else []
+        secrets = (self.kill_switch_secret, self.exchange_api_key, self.exchange_api_secret)
+        found = [secret.get_secret_value() for secret in secrets if secret]
         password = urlsplit(self.database).password
         return [*found, password] if password else found
 
     def describe(self) -> list[SettingLine]:
-        """What is in force and where it came from, in the order of the fields; secrets masked."""
+        """What is in force and where it came from, paper exchange and guards last; secrets masked."""
         return [
-            SettingLine(name, _shown(getattr(self, attribute)), self._sources.get(name, "default"), meaning)
-            for attribute, name, meaning in (
-                (attribute, str(field.alias), str(field.description))
-                for attribute, field in type(self).model_fields.items()
+            SettingLine(name, _shown(getattr(self, attribute)), self._sources.get(name, "default"), meaning, allowed)
+            for attribute, name, meaning, allowed in (
+                (attribute, str(field.alias), str(field.description), _allowed(field))
+                for attribute, field in sorted(type(self).model_fields.items(), key=_place)
             )
         ]
 
 
 @dataclass(frozen=True)
 class SettingLine:
-    """One setting in force: its name, its value as it may be shown, where it came from, what it means."""
+    """One setting in force: its name, its value as it may be shown, where it came from, what it means and allows."""
 
     name: str
     value: str
     source: str
     meaning: str
+    allowed: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found. settings: what would be in force, with the default wherever a value is not usable."""
+
+    settings: Settings
+    gathered: Gathered
+    problems: tuple[Problem, ...]
 
 
 def load_settings(
@@ -286,35 +254,91 @@ def load_settings(
     Raises:
         ConfigError: every problem found, at once.
     """
+    examined = examine_settings(overrides, environ=environ, directory=directory, only=only)
+    if examined.problems:
+        raise ConfigError(examined.problems)
+    return examined.settings
+
+
+def examine_settings(
+    overrides: Mapping[str, str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    only: Collection[str] | None = None,
+) -> Examined:
+    """As `load_settings`, but what is wrong is returned beside what would be in force without it."""
+    names = [str(field.alias) for field in Settings.model_fields.values()]
     gathered = gather(
-        [str(field.alias) for field in Settings.model_fields.values()],
+        [*names, *LATER_SETTINGS],
         SECRETS,
         os.environ if environ is None else environ,
         Path() if directory is None else directory,
         overrides or {},
         only,
     )
-    problems = [*gathered.problems, *_contradictions(gathered.values)]
+    given = gathered.values
+    notes = [_note(name, given[name], why) for name, why in {**LATER_SETTINGS, **UNUSED}.items() if name in given]
+    for name in LATER_SETTINGS:
+        given.pop(name, None)
+    problems = [*gathered.problems, *_contradictions(given), *_default_folder(given, only)]
+    usable = {name: one.value for name, one in given.items() if name not in {problem.setting for problem in problems}}
     try:
-        settings = Settings.model_validate({name: given.value for name, given in gathered.values.items()})
+        settings = Settings.model_validate(usable)
     except ValidationError as error:
-        names = [str(line["loc"][0]) for line in error.errors(include_input=False)]
-        raise ConfigError([*problems, *(_problem(name, gathered) for name in dict.fromkeys(names))]) from None
-    if problems:
-        raise ConfigError(problems)
-    return settings.with_sources({name: given.source for name, given in gathered.values.items()})
+        broken = dict.fromkeys(str(line["loc"][0]) for line in error.errors(include_input=False))
+        problems.extend(_problem(name, gathered) for name in broken)
+        settings = Settings.model_validate({name: value for name, value in usable.items() if name not in broken})
+    if not settings.testnet and not settings.is_real_money:
+        notes.append("TRADING_TESTNET is false, but no real money is traded: TRADING_PROVIDER is paper")
+    return Examined(settings.known_from(gathered, notes), gathered, tuple(problems))
 
 
-SECRETS = frozenset({"DATABASE_URL", "KILL_SWITCH_SECRET"})
+SECRETS = frozenset({"DATABASE_URL", "KILL_SWITCH_SECRET", "EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"})
 """Settings that are never shown, and that `NAME_FILE` can give."""
+
+LATER_SETTINGS = {"ALERT_URLS": "this version sends no alerts yet"}
+"""Settings of a later version, by name: setting one is no mistake, but the owner must know that nothing comes of it."""
+
+UNUSED = {
+    "EXCHANGE_API_KEY": "orders go to the paper exchange, which needs no keys",
+    "EXCHANGE_API_SECRET": "orders go to the paper exchange, which needs no keys",
+    "DASHBOARD_HOST": "this version has no dashboard yet",
+    "DASHBOARD_PORT": "this version has no dashboard yet",
+    "HEALTH_PORT": "the bot of this version does not answer on a port yet",
+    "MODEL_DIR": "this version has no trained models yet",
+}
+"""Settings that are checked and do nothing yet, and why."""
+
+
+def _place(field: tuple[str, FieldInfo]) -> int:
+    """Where a field stands in lists: those of the bases come after those of `Settings`."""
+    return 2 if field[0] in GuardSettings.model_fields else int(field[0] in PaperSettings.model_fields)
+
+
+def _note(name: str, given: Given, why: str) -> str:
+    return f"{name} ({given.source}) has no effect: {why}"
+
+
+def _allowed(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra["allowed"]) if isinstance(extra, dict) else ""
 
 
 def _problem(name: str, gathered: Gathered) -> Problem:
     field = next(field for field in Settings.model_fields.values() if field.alias == name)
-    extra = field.json_schema_extra
-    allowed = str(extra["allowed"]) if isinstance(extra, dict) else ""
     given = gathered.values[name]
-    return Problem(name, MASK if name in SECRETS else given.value, allowed, given.source)
+    return Problem(name, MASK if name in SECRETS else given.value, _allowed(field), given.source)
+
+
+def _default_folder(given: Mapping[str, Given], only: Collection[str] | None) -> list[Problem]:
+    """The default of DATA_DIR, where a file is in its way: nobody gave it, so that no validator has looked at it."""
+    path = Path(str(Settings.model_fields["data_dir"].default))
+    is_needed = only is None or ("DATA_DIR" in only and "DATABASE_URL" not in given)
+    if "DATA_DIR" in given or not is_needed or values.can_be_folder(path):
+        return []
+    allowed = f"a folder, and ./{path} is none: move it away, or set DATA_DIR to another place"
+    return [Problem("DATA_DIR", str(path), allowed, "default")]
 
 
 def _contradictions(given: Mapping[str, Given]) -> list[Problem]:
@@ -332,9 +356,14 @@ def _contradictions(given: Mapping[str, Given]) -> list[Problem]:
     if confirm is not None and not is_off and confirm.value == LIVE_CONFIRM:
         allowed = "not set, or together with TRADING_TESTNET=false"
         found.append(Problem("TRADING_LIVE_CONFIRM", confirm.value, allowed, confirm.source))
+    for name, other in (_KEYS, _KEYS[::-1]):
+        if name in given and other not in given:
+            allowed = f"set only together with {other}, which is not set"
+            found.append(Problem(name, MASK, allowed, given[name].source))
     return found
 
 
+_KEYS = ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET")
 _PORTS = {"DASHBOARD_PORT": "5173", "HEALTH_PORT": "5174"}
 
 

@@ -46,10 +46,11 @@ class ConfigError(TradingError):
 
 @dataclass(frozen=True)
 class Given:
-    """A value as written, and where it was written."""
+    """A value as written, where it was written, and the file that `NAME_FILE` named for it."""
 
     value: str = field(repr=False)
     source: str
+    file: Path | None = None
 
 
 @dataclass
@@ -84,7 +85,7 @@ def gather(
     layers = [
         {name: Given(value, "command line") for name, value in overrides.items()},
         {name: Given(value, "environment") for name, value in environ.items()},
-        _dotenv(directory / DOTENV, found.problems),
+        _dotenv(directory / DOTENV, found.problems, only),
     ]
     for layer in layers:
         present = {
@@ -112,7 +113,8 @@ def _value_of(
         )
         return None
     try:
-        content = (directory / Path(file.value).expanduser()).read_bytes()[: SECRET_FILE_BYTES_MAX + 1]
+        path = directory / Path(file.value).expanduser()
+        content = path.read_bytes()[: SECRET_FILE_BYTES_MAX + 1]
         value = content.decode().strip()
     except OSError as error:
         problems.append(Problem(file_name, file.value, f"a file that can be read ({error.strerror})", file.source))
@@ -124,7 +126,7 @@ def _value_of(
         allowed = f"a file with the secret in it, at most {SECRET_FILE_BYTES_MAX} bytes"
         problems.append(Problem(file_name, file.value, allowed, file.source))
         return None
-    return Given(value, f"{file_name} ({file.source})")
+    return Given(value, f"{file_name} ({file.source})", path)
 
 
 def _note_unknown(
@@ -140,8 +142,11 @@ def _note_unknown(
             problems.append(Problem(name, None, f"there is no such setting; {hint}", given.source))
 
 
-def _dotenv(path: Path, problems: list[Problem]) -> dict[str, Given]:
-    """The assignments of a `.env` file, taken as they are (`${NAME}` is not replaced). Missing is fine."""
+def _dotenv(path: Path, problems: list[Problem], only: Collection[str] | None) -> dict[str, Given]:
+    """The assignments of a `.env` file, taken as they are (`${NAME}` is not replaced). Missing is fine.
+
+    With `only`, a line that is none and names none of these settings is overlooked, as is a repeated setting.
+    """
     if not path.exists():
         return {}
     if path.is_dir():
@@ -160,9 +165,11 @@ def _dotenv(path: Path, problems: list[Problem]) -> dict[str, Given]:
     for binding in parse_stream(io.StringIO(text)):
         source = f"{DOTENV} line {binding.original.line}"
         if binding.error or (binding.key is not None and binding.value is None):
-            problems.append(Problem(DOTENV, None, "a line that is not NAME=value", source))
+            if only is None or any(name in binding.original.string for name in only):
+                problems.append(Problem(DOTENV, None, "a line that is not NAME=value", source))
         elif binding.key is not None and binding.value is not None:
-            if binding.key in found and binding.key.upper().startswith(PREFIX):
+            is_looked_at = only is None or binding.key in only
+            if binding.key in found and binding.key.upper().startswith(PREFIX) and is_looked_at:
                 hint = f"set twice, first in {found[binding.key].source}; once is enough"
                 problems.append(Problem(binding.key, None, hint, source))
             found[binding.key] = Given(binding.value, source)

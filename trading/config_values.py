@@ -14,6 +14,7 @@ from trading.market.timeframes import TIMEFRAMES
 DEMO = "demo"
 SYMBOLS_MAX = 500
 KILL_SWITCH_SECRET_MIN = 8
+AMOUNT_MAX = "999999999999999"
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.(?P<decimals>[0-9]{1,12}))?")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")
@@ -80,10 +81,18 @@ def market_data(text: str) -> str:
 
 
 def directory(text: str) -> Path:
-    """A path at which there is a folder, or nothing yet."""
+    """A path at which there is a folder, or nothing yet and no file in the way of making one."""
     path = _path(text)
-    _require(path.is_dir() or not path.exists())
+    _require(can_be_folder(path))
     return path
+
+
+def can_be_folder(path: Path) -> bool:
+    """Whether a folder is there, or nothing is and nothing but folders is above it."""
+    if path.is_dir():
+        return True
+    above = next((parent for parent in path.absolute().parents if parent.exists()), None)
+    return not path.exists() and not path.is_symlink() and (above is None or above.is_dir())
 
 
 def host(text: str) -> str:

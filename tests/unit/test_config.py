@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from trading.config import ConfigError, Settings, load_settings
+from trading.config import ConfigError, Settings, examine_settings, load_settings
 from trading.domain.errors import TradingError
 from trading.market.timeframes import TIMEFRAMES
+from trading.safety.breaker import BreakerLimits
+from trading.safety.checks import Limits
 
 SECRET = "correct-horse-battery"
 
@@ -50,6 +52,10 @@ def test_defaults() -> None:
     assert settings.database == "sqlite:///data/tradebot.db"
     assert settings.kill_switch_secret is None
     assert {line.source for line in settings.describe()} == {"default"}
+    assert len({line.name for line in settings.describe()}) == len(Settings.model_fields)
+    assert (settings.limits(), settings.breaker_limits()) == (Limits(), BreakerLimits())
+    assert settings.notes == ()
+    assert not settings.is_real_money
 
 
 GOOD: list[tuple[str, str, str, object]] = [
@@ -71,6 +77,9 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("TRADING_MAX_POSITION_SIZE_USD", "0.01", "max_position_size_usd", Decimal("0.01")),
     ("TRADING_MAX_OPEN_POSITIONS", "500", "max_open_positions", 500),
     ("TRADING_MAX_DAILY_DRAWDOWN_PCT", "100", "max_daily_drawdown_pct", Decimal(100)),
+    ("TRADING_DAILY_HALT_CLEARS", "True", "daily_halt_clears", True),
+    ("TRADING_MAX_GROSS_EXPOSURE_PCT", "100", "max_gross_exposure_pct", Decimal(100)),
+    ("TRADING_STALE_INTERVALS", "1000000", "stale_intervals", 1_000_000),
     ("TRADING_SHUTDOWN_POLICY", "keep", "shutdown_policy", "keep"),
     ("TRADING_PAPER_BALANCE", "1", "paper_balance", Decimal(1)),
     ("TRADING_PAPER_MAKER_FEE_PCT", "0", "paper_maker_fee_pct", Decimal(0)),
@@ -150,6 +159,19 @@ BROKEN: list[tuple[str, str, str]] = [
     ("TRADING_MAX_DAILY_DRAWDOWN_PCT", "0", "above 0, up to 100"),
     ("TRADING_MAX_DAILY_DRAWDOWN_PCT", "100.01", "above 0, up to 100"),
     ("TRADING_MAX_DAILY_DRAWDOWN_PCT", "5%", "above 0, up to 100"),
+    ("TRADING_MAX_WEEKLY_DRAWDOWN_PCT", "-1", "above 0, up to 100"),
+    ("TRADING_MAX_TOTAL_DRAWDOWN_PCT", "1e1", "above 0, up to 100"),
+    ("TRADING_MAX_SYMBOL_EXPOSURE_PCT", "101", "above 0, up to 100"),
+    ("TRADING_MAX_STRATEGY_EXPOSURE_PCT", "0", "above 0, up to 100"),
+    ("TRADING_MAX_GROSS_EXPOSURE_PCT", "all", "above 0, up to 100"),
+    ("TRADING_PRICE_COLLAR_PCT", "0", "above 0, up to 100"),
+    ("TRADING_MAX_LOSING_STREAK", "0", "from 1 to 1000000"),
+    ("TRADING_MAX_LOSSES_PER_HOUR", "-1", "from 1 to 1000000"),
+    ("TRADING_MAX_ORDER_FAILURES", "1.5", "from 1 to 1000000"),
+    ("TRADING_MAX_API_ERRORS_PER_MINUTE", "1000001", "from 1 to 1000000"),
+    ("TRADING_STALE_INTERVALS", "never", "from 1 to 1000000"),
+    ("TRADING_MAX_ORDERS_PER_MINUTE", "0", "from 1 to 1000000"),
+    ("TRADING_DAILY_HALT_CLEARS", "yes", "true or false"),
     ("TRADING_SHUTDOWN_POLICY", "sell", "flatten, cancel or keep"),
     ("TRADING_SHUTDOWN_POLICY", "FLATTEN", "flatten, cancel or keep"),
     ("TRADING_PAPER_BALANCE", "0", "above 0"),
@@ -172,6 +194,7 @@ BROKEN: list[tuple[str, str, str]] = [
     ("LOG_FORMAT", "JSON", "auto, json or console"),
     ("DATA_DIR", "a-file", "a folder, or a path where one can be made"),
     ("MODEL_DIR", "a-file", "a folder, or a path where one can be made"),
+    ("DATA_DIR", "a-file/data", "a folder, or a path where one can be made"),
 ]
 
 
@@ -197,6 +220,8 @@ def test_a_broken_value_is_named_with_its_value_and_what_is_allowed(name: str, t
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "data/tradebot.db"),
         ("KILL_SWITCH_SECRET", "short12"),
+        ("EXCHANGE_API_KEY", SECRET),
+        ("EXCHANGE_API_SECRET", SECRET),
     ],
 )
 def test_a_broken_secret_is_named_without_its_value(name: str, text: str) -> None:
@@ -227,6 +252,81 @@ def test_an_unknown_name_is_answered_with_the_nearest_right_one(name: str, near:
 
 def test_an_unknown_name_near_to_nothing_is_answered_with_the_names_there_are() -> None:
     assert "TRADING_SEED, TRADING_SHUTDOWN_POLICY" in str(refused({"TRADING_QQQQQQQQQQ": "1"}))
+
+
+def test_each_guard_reaches_the_limit_or_threshold_of_its_name() -> None:
+    settings = loaded(
+        TRADING_MAX_POSITION_SIZE_USD="1",
+        TRADING_MAX_OPEN_POSITIONS="2",
+        TRADING_MAX_SYMBOL_EXPOSURE_PCT="3",
+        TRADING_MAX_STRATEGY_EXPOSURE_PCT="4",
+        TRADING_MAX_GROSS_EXPOSURE_PCT="5",
+        TRADING_PRICE_COLLAR_PCT="6",
+        TRADING_MAX_ORDERS_PER_MINUTE="7",
+        TRADING_MAX_DAILY_DRAWDOWN_PCT="8",
+        TRADING_MAX_WEEKLY_DRAWDOWN_PCT="9",
+        TRADING_MAX_TOTAL_DRAWDOWN_PCT="10",
+        TRADING_MAX_LOSING_STREAK="11",
+        TRADING_MAX_LOSSES_PER_HOUR="12",
+        TRADING_MAX_ORDER_FAILURES="13",
+        TRADING_MAX_API_ERRORS_PER_MINUTE="14",
+        TRADING_STALE_INTERVALS="15",
+        TRADING_DAILY_HALT_CLEARS="true",
+    )
+    assert settings.limits() == Limits(
+        max_position_notional=Decimal(1),
+        max_open_positions=2,
+        max_symbol_pct=Decimal(3),
+        max_strategy_pct=Decimal(4),
+        max_gross_pct=Decimal(5),
+        collar_pct=Decimal(6),
+        max_orders_per_minute=7,
+    )
+    assert settings.breaker_limits() == BreakerLimits(
+        daily_drawdown_pct=Decimal(8),
+        weekly_drawdown_pct=Decimal(9),
+        total_drawdown_pct=Decimal(10),
+        losing_streak=11,
+        losses_per_hour=12,
+        order_failures=13,
+        api_errors_per_minute=14,
+        stale_intervals=15,
+        daily_clears=True,
+    )
+
+
+def test_what_is_set_and_has_no_effect_is_told() -> None:
+    settings = loaded(
+        EXCHANGE_API_KEY=SECRET,
+        EXCHANGE_API_SECRET=SECRET,
+        ALERT_URLS="https://example.org/hook",
+        TRADING_TESTNET="false",
+        TRADING_LIVE_CONFIRM="trade-real-money",
+    )
+    told = "\n".join(settings.notes)
+    assert "ALERT_URLS (environment) has no effect: this version sends no alerts yet" in told
+    assert "EXCHANGE_API_KEY (environment) has no effect: orders go to the paper exchange" in told
+    assert "no real money is traded: TRADING_PROVIDER is paper" in told
+    assert "example.org" not in told
+    assert SECRET not in told
+    assert SECRET in settings.secret_values()
+    assert not settings.is_real_money
+
+
+def test_what_would_be_in_force_is_known_beside_what_is_wrong() -> None:
+    examined = examine_settings(environ={"TRADING_SEED": "x", "LOG_LEVEL": "debug", "HEALTH_PORT": "5173"})
+    assert [problem.setting for problem in examined.problems] == ["HEALTH_PORT", "TRADING_SEED"]
+    assert (examined.settings.seed, examined.settings.log_level, examined.settings.health_port) == (1, "DEBUG", 5174)
+
+
+def test_a_file_in_place_of_the_default_data_folder_is_found() -> None:
+    Path("data").write_text("in the way")
+    error = refused({})
+    assert [(p.setting, p.given, p.source) for p in error.problems] == [("DATA_DIR", "data", "default")]
+    assert "move it away, or set DATA_DIR to another place" in str(error)
+    assert loaded(DATA_DIR="elsewhere").data_dir == Path("elsewhere")
+    looking = load_settings(environ={"DATABASE_URL": "sqlite:///x.db"}, only=["DATA_DIR", "DATABASE_URL"])
+    assert looking.database == "sqlite:///x.db"
 
 
 def test_names_of_other_programs_are_left_alone() -> None:
@@ -284,6 +384,13 @@ class TestDotenv:
         Path(".env").write_text(f"LOG_LEVEL=INFO\n{line}\n")
         error = refused({})
         assert [(p.setting, p.source, p.given) for p in error.problems] == [(".env", ".env line 2", None)]
+
+    def test_a_broken_line_about_something_else_does_not_keep_a_person_from_looking(self) -> None:
+        Path(".env").write_text("TRADING_SEED 5\nTRADING_SEED=1\nTRADING_SEED=2\nDATA_DIR=elsewhere\n")
+        assert load_settings(environ={}, only=["DATA_DIR"]).data_dir == Path("elsewhere")
+        Path(".env").write_text("DATA_DIR elsewhere\n")
+        with pytest.raises(ConfigError, match=r"\.env line 1"):
+            load_settings(environ={}, only=["DATA_DIR"])
 
     def test_a_setting_twice_is_refused(self) -> None:
         Path(".env").write_text("TRADING_SEED=1\nTRADING_SEED=2\n")

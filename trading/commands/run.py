@@ -97,4 +97,6 @@ def _say_what_runs(settings: Settings, label: str, *, is_real: bool) -> None:
     log = get_logger(__name__)
     in_force = {line.name: line.value for line in settings.describe() if line.value != NOT_SET}
     log.info("bot.settings", version=__version__, **in_force)
+    for note in settings.notes:
+        log.warning("bot.setting_without_effect", note=note)
     (log.info if is_real else log.warning)("market.label", label=label)

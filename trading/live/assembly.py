@@ -17,16 +17,14 @@ from trading.exchange.paper import PaperBook, PaperExchange
 from trading.manager import TradingManager
 from trading.market.candle_files import load_candles
 from trading.market.feed import DemoFeed, Feed, ReplayFeed
-from trading.safety.breaker import BreakerLimits
-from trading.safety.checks import Limits
 from trading.store.files import database_path
 from trading.store.journal import Journal
+from trading.store.latch import KILL_FILE
 from trading.store.lock import BotLock
 
 BOT_ID = "tradebot"
 PAPER_FILE = "paper-exchange.db"
 STATE_FILE = "state.json"
-KILL_FILE = "KILL"
 JOURNAL_BUSY_MS = 2_000
 
 
@@ -56,10 +54,8 @@ def engine_config(settings: Settings, feed: Feed) -> EngineConfig:
         instruments=default_instruments(feed.symbols, feed.price_decimals),
         capital=settings.max_capital_usd or settings.paper_balance,
         params=StrategyParams(),
-        limits=Limits(
-            max_position_notional=settings.max_position_size_usd, max_open_positions=settings.max_open_positions
-        ),
-        breaker=BreakerLimits(daily_drawdown_pct=settings.max_daily_drawdown_pct),
+        limits=settings.limits(),
+        breaker=settings.breaker_limits(),
         timing=Timing(reconcile_ms=0),
         taker_fee=costs.taker_fee,
     )

@@ -136,7 +136,9 @@ def test_a_second_bot_on_the_same_database_is_refused(folder: Path) -> None:
     assert process.returncode == 0
 
 
-def test_a_data_folder_that_cannot_be_made_is_named(folder: Path) -> None:
+def test_a_file_in_place_of_the_data_folder_is_named_with_what_to_do(folder: Path) -> None:
     (folder / "data").write_text("in the way")
     done = tradebot("run", cwd=folder)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: data: File exists\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "DATA_DIR = 'data' (default) is not usable; allowed: a folder, and ./data is none: move it" in done.stderr
+    assert "Traceback" not in done.stderr
