@@ -27,6 +27,7 @@ COMMANDS = {
     "close": "trading.commands.close",
     "cancel": "trading.commands.cancel",
     "resolve": "trading.commands.resolve",
+    "check-config": "trading.commands.check_config",
 }
 """Where each command is; its module has it as `command`. In the order of the help."""
 

@@ -306,6 +306,7 @@ UNUSED = {
     "DASHBOARD_HOST": "this version has no dashboard yet",
     "DASHBOARD_PORT": "this version has no dashboard yet",
     "HEALTH_PORT": "the bot of this version does not answer on a port yet",
+    "KILL_SWITCH_SECRET": "only a dashboard asks for it, and this version has none yet",
     "MODEL_DIR": "this version has no trained models yet",
 }
 """Settings that are checked and do nothing yet, and why."""
