@@ -7,4 +7,4 @@ from hypothesis import settings
 
 def share(of_profile: float) -> settings:
     """Settings with this share of the profile's examples: few in every run, many in a soak."""
-    return settings(max_examples=max(1, round(settings.default.max_examples * of_profile)))
+    return settings(max_examples=max(1, round(settings().max_examples * of_profile)))

@@ -180,11 +180,10 @@ class Rig:
         Without `reports` it shows every acknowledged order as the engine has it; without `balances` what the engine
         holds.
         """
-        token = self.asked(FetchAccount)[-1].token
         return self.send(
             AccountSnapshot(
                 time_ms=self.now,
-                token=token,
+                token=self.token,
                 balances={c: Balance(Decimal(a)) for c, a in balances.items()} or self._own_balances(),
                 orders=reports or self._own_reports(),
             )
@@ -233,6 +232,11 @@ class Rig:
     def fetched(self) -> bool:
         """Whether the account was asked for in answer to the last event."""
         return bool(self.asked(FetchAccount))
+
+    @property
+    def token(self) -> int:
+        """The token of the question about the account in answer to the last event."""
+        return self.asked(FetchAccount)[-1].token
 
     def notes(self) -> list[str]:
         """The codes of the notifications in answer to the last event."""

@@ -17,8 +17,8 @@ from trading.market.candle_table import CandleTable
 from trading.safety.breaker import Trip, TripLevel
 
 HUNDRED = Decimal(100)
-_MONEY = Decimal("0.0001")
 _PERCENT = Decimal("0.01")
+_PRICE = Decimal("1E-8")
 
 
 class Collector:
@@ -115,20 +115,24 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def trade_of(position: Position) -> Trade:
     """The trade that a closed position was, prices rounded for reading to eight digits after the point."""
-    eight = Decimal("1E-8")
     return Trade(
         symbol=position.symbol,
         opened_ms=position.opened_ms,
         closed_ms=position.closed_ms or 0,
         quantity=position.bought,
-        entry_price=position.average_entry.quantize(eight).normalize(),
-        exit_price=position.average_exit.quantize(eight).normalize(),
+        entry_price=_shown(position.average_entry),
+        exit_price=_shown(position.average_exit),
         gross_profit=position.gross_profit(ZERO),
         fees=position.fees,
         net_profit=position.net_profit(ZERO),
         reason=position.exit_reason,
         position_id=position.id,
     )
+
+
+def _shown(price: Decimal) -> Decimal:
+    # Adding 0 brings an exponent above 0 back: a price of 100 is not written 1E+2.
+    return price.quantize(_PRICE).normalize() + ZERO
 
 
 def max_drawdown_pct(equity: Sequence[EquityPoint], start: Decimal) -> Decimal:

@@ -59,16 +59,11 @@ def test_a_balance_that_was_asked_for_before_the_cancel_is_not_used() -> None:
     rig = Rig.holding()
     stop = stop_of(rig)
     rig.command(CommandKind.RECONCILE)
-    asked_before = rig.actions[-1]
+    asked_before = rig.token
     rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
     rig.cancelled(stop)
     assert rig.fetched()
-    stale = AccountSnapshot(
-        time_ms=rig.now,
-        token=asked_before.token,  # type: ignore[union-attr]
-        balances={"BTC": Balance(D(0), D(10))},
-    )
-    rig.send(stale)
+    rig.send(AccountSnapshot(time_ms=rig.now, token=asked_before, balances={"BTC": Balance(D(0), D(10))}))
     assert rig.submitted() == []
     assert not rig.position.exit_retry_ms
 
@@ -111,13 +106,7 @@ def test_with_nothing_free_it_waits_and_asks_again() -> None:
     stop = stop_of(rig)
     rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
     rig.cancelled(stop)
-    rig.send(
-        AccountSnapshot(
-            time_ms=rig.now,
-            token=rig.actions[-1].token,
-            balances={"BTC": Balance(D(0), D(10))},  # type: ignore[union-attr]
-        )
-    )
+    rig.send(AccountSnapshot(time_ms=rig.now, token=rig.token, balances={"BTC": Balance(D(0), D(10))}))
     assert rig.actions == []
     rig.tick(2_000)
     assert rig.fetched()
