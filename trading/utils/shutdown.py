@@ -215,12 +215,14 @@ class GracefulShutdownHandler:
     async def _until(self, done: Callable[[], bool], until: float) -> None:
         """Let answers come in and time pass until `done` or until then (monotonic seconds)."""
         manager = self.manager
+        last = time.monotonic()
         while not done() and time.monotonic() < until:
             await manager.fill_waiting()
             if done():
                 return
             await asyncio.sleep(STEP_SECONDS)
-            await manager.tick(STEP_SECONDS)
+            passed_s, last = time.monotonic() - last, time.monotonic()
+            await manager.tick(passed_s)
 
     async def _is_confirmed(self, deadline: float) -> bool:
         """Whether the exchange has told the account's state after all that was done; asks until it does."""
