@@ -42,6 +42,7 @@ from trading.engine.entries import on_signal
 from trading.engine.protection import on_position_candle, plan
 from trading.engine.reconciliation import on_snapshot
 from trading.engine.state import EngineState, SymbolState
+from trading.safety.breaker import DAY_MS
 
 
 class Engine:
@@ -91,13 +92,14 @@ class Engine:
 
     def handle(self, event: Event) -> list[Action]:
         """Take one event in; what is to be done about it. Changes of state are in `state.take_changes()`."""
-        state = self.state
+        state, desk = self.state, self._desk
         state.now_ms = max(state.now_ms, event.time_ms)
         if type(event) is CandleClosed:
             self._on_candle(event)
+        elif type(event) is ClockTick:
+            self._on_tick()
         else:
             self._on_other(event)
-        desk = self._desk
         if not desk.actions:
             return []
         actions, desk.actions = desk.actions, []
@@ -131,8 +133,6 @@ class Engine:
             return
         symbols: set[str]
         match event:
-            case ClockTick():
-                symbols = self._on_tick()
             case AccountSnapshot():
                 symbols = on_snapshot(self._desk, event)
             case Command():
@@ -165,11 +165,23 @@ class Engine:
         desk.fetch_account()
         return set()
 
-    def _on_tick(self) -> set[str]:
-        """What time alone brings: answers that are overdue, questions that are due, periodic reconciliation."""
-        desk, state, timing = self._desk, self.state, self.config.timing
+    def _on_tick(self) -> None:
+        """What time alone brings: a new day, what is overdue or due, periodic reconciliation."""
+        desk, state = self._desk, self.state
         watch_time(desk)
-        waiting = {symbol for symbol in state.positions if not desk.is_steady(symbol)}
+        waiting = self._ask_what_is_due()
+        for symbol in sorted(waiting):
+            plan(desk, symbol)
+        if waiting or state.account is not desk.watched_account or state.now_ms // DAY_MS != desk.watched_day:
+            watch_equity(desk)
+
+    def _ask_what_is_due(self) -> set[str]:
+        """Ask what has to be asked by now; the symbols that wait for something."""
+        desk, state, timing = self._desk, self.state, self.config.timing
+        waiting: set[str] = set()
+        for symbol in state.positions:
+            if not desk.is_steady(symbol):
+                waiting.add(symbol)
         for symbol, orders in state.live.items():
             if not orders or desk.is_steady(symbol):
                 continue

@@ -69,6 +69,7 @@ class Books:
         self.markets = {s: Book(i, MarketState(symbol=s)) for s, i in sorted(instruments.items())}
         self.orders: dict[int, SimOrder] = {}
         self.trades: dict[int, list[Trade]] = {}
+        self._ended: dict[int, SimOrder] = {}
         self.next_order_id = 1
         self.next_trade_id = 1
         self._by_client: dict[str, int] = {}
@@ -108,6 +109,7 @@ class Books:
         order.updated_ms = time_ms
         self.markets[order.intent.symbol].open.pop(order.order_id)
         self.touch(order)
+        self._ended[order.order_id] = order
         heapq.heappush(self._finished, order.order_id)
         while len(self._finished) > FINISHED_ORDERS_KEPT:
             self._drop(heapq.heappop(self._finished))
@@ -124,6 +126,12 @@ class Books:
         """Whether an open order has this client id, in any symbol."""
         order_id = self._by_client.get(client_order_id)
         return order_id is not None and not self.orders[order_id].state.is_final
+
+    def ended_since(self, time_ms: int) -> list[SimOrder]:
+        """The finished orders that changed at `time_ms` (UTC) or later, by id. Earlier ones are never given again."""
+        for order_id in [i for i, order in self._ended.items() if order.updated_ms < time_ms]:
+            del self._ended[order_id]
+        return [self._ended[order_id] for order_id in sorted(self._ended)]
 
     def fills(self, order: SimOrder) -> list[Fill]:
         """The order's fills, oldest first."""
@@ -156,7 +164,8 @@ class Books:
         self.orders = {order.order_id: order for order in state.orders}
         self.trades = {order.order_id: [] for order in state.orders}
         self._by_client = {order.intent.client_order_id: order.order_id for order in state.orders}
-        self._finished = [order.order_id for order in state.orders if order.state.is_final]
+        self._ended = {order.order_id: order for order in state.orders if order.state.is_final}
+        self._finished = list(self._ended)
         self.next_order_id, self.next_trade_id = state.next_order_id, state.next_trade_id
         self.ledger.load(state.coins)
         known = {market.symbol: market for market in state.markets}
@@ -193,6 +202,7 @@ class Books:
 
     def _drop(self, order_id: int) -> None:
         order = self.orders.pop(order_id)
+        self._ended.pop(order_id, None)
         del self.trades[order_id]
         if self._by_client[order.intent.client_order_id] == order_id:
             del self._by_client[order.intent.client_order_id]

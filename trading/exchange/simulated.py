@@ -139,12 +139,7 @@ class SimulatedExchange:
     def account(self, token: int, now_ms: int) -> list[Event]:
         """Balances, open orders, and the orders that ended within 24 h (the newest 1,000 of them), by exchange id."""
         books = self._books
-        ended = [
-            order
-            for order in books.orders.values()
-            if order.state.is_final and order.updated_ms >= now_ms - ACCOUNT_WINDOW_MS
-        ]
-        ended.sort(key=lambda order: order.order_id)
+        ended = books.ended_since(now_ms - ACCOUNT_WINDOW_MS)
         shown = [order for book in self._markets.values() for order in book.open.values()]
         shown.extend(ended[-ACCOUNT_FINISHED_ORDERS_MAX:])
         shown.sort(key=lambda order: order.order_id)
