@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -125,7 +125,7 @@ class Settings(PaperSettings, GuardSettings):
     database_url: Annotated[SecretStr | None, BeforeValidator(values.database_url)] = setting(
         "DATABASE_URL",
         None,
-        "sqlite:///PATH (this version has no other database yet)",
+        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME",
         "default: tradebot.db in DATA_DIR",
     )
     kill_switch_secret: Annotated[SecretStr | None, BeforeValidator(values.kill_switch_secret)] = setting(
@@ -201,8 +201,7 @@ class Settings(PaperSettings, GuardSettings):
         """The secrets that are set, for the log to keep out. Not for printing."""
         secrets = (self.kill_switch_secret, self.exchange_api_key, self.exchange_api_secret)
         found = [secret.get_secret_value() for secret in secrets if secret]
-        password = urlsplit(self.database).password
-        return [*found, password] if password else found
+        return [*found, *_passwords(self.database)]
 
     def describe(self) -> list[SettingLine]:
         """What is in force and where it came from, paper exchange and guards last; secrets masked."""
@@ -366,6 +365,12 @@ def _contradictions(given: Mapping[str, Given]) -> list[Problem]:
 
 _KEYS = ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET")
 _PORTS = {"DASHBOARD_PORT": "5173", "HEALTH_PORT": "5174"}
+
+
+def _passwords(database: str) -> list[str]:
+    """The password in a database's URL, as it is written there and as it is meant."""
+    password = urlsplit(database).password
+    return list(dict.fromkeys((password, unquote(password)))) if password else []
 
 
 def _shown(value: object) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from trading.domain.errors import InvalidInput
 from trading.market.symbols import unified_symbol
 from trading.market.timeframes import TIMEFRAMES
+from trading.store.address import is_server, server_address
 
 DEMO = "demo"
 SYMBOLS_MAX = 500
@@ -103,7 +104,13 @@ def host(text: str) -> str:
 
 def database_url(text: str) -> str:
     """The URL of a database that this version can use."""
-    _require(_DATABASE.fullmatch(text) is not None)
+    if is_server(text):
+        try:
+            server_address(text)
+        except InvalidInput:
+            raise ValueError from None
+    else:
+        _require(_DATABASE.fullmatch(text) is not None)
     return text
 
 

@@ -122,7 +122,8 @@ def test_a_broken_value_is_named_with_its_value_and_what_is_allowed(name: str, t
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("DATABASE_URL", f"postgresql://bot:{SECRET}@db/bot"),
+        ("DATABASE_URL", f"postgresql://bot:{SECRET}@db"),
+        ("DATABASE_URL", f"postgresql://bot:{SECRET}@db:port/bot"),
         ("DATABASE_URL", f"mysql://{SECRET}"),
         ("DATABASE_URL", "sqlite://relative.db"),
         ("DATABASE_URL", "sqlite:///"),

@@ -61,7 +61,7 @@ def _await_effect(operator: Operator, state: KillState, wait_s: float) -> KillSt
     def look() -> bool:
         nonlocal state
         try:
-            state = mark_effective_without_bot(operator.engine, operator.database, wall_ms())
+            state = mark_effective_without_bot(operator.engine, wall_ms())
         except JournalError:  # locked just now; the latch is set all the same
             return False
         return state.effective_ms is not None or not state.active

@@ -15,8 +15,6 @@ from trading.commands.options import reader_settings
 from trading.domain.errors import InvalidInput, TradingError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trading.domain.events import CommandKind
     from trading.domain.orders import Order
     from trading.store.lock import Holder
@@ -81,13 +79,11 @@ class Operator:
 
     def __init__(self, data_dir: str | None) -> None:
         from trading.store.database import open_beside_bot
-        from trading.store.files import database_path
         from trading.store.latch import KILL_FILE
         from trading.store.queries import Queries
 
         settings = reader_settings(data_dir)
         self.kill_file = settings.data_dir / KILL_FILE
-        self.database: Path = database_path(settings.database)
         self.engine = open_beside_bot(settings.database)
         self.queries = Queries(self.engine)
 
@@ -101,14 +97,18 @@ class Operator:
 
     def bot(self) -> Holder | None:
         """The process of the running bot, None where none runs."""
-        from trading.store.lock import bot_lock_path, lock_holder
+        from trading.store.bot_lock import bot_holder
 
-        return lock_holder(bot_lock_path(self.database))
+        return bot_holder(self.engine)
 
     def need_bot(self) -> None:
         """Raise `NoBotRuns` where none runs."""
+        from trading.store.database import location
+
         if self.bot() is None:
-            raise NoBotRuns(f"no bot runs on {self.database}, so nothing can be sent; start it with `tradebot run`")
+            raise NoBotRuns(
+                f"no bot runs on {location(self.engine)}, so nothing can be sent; start it with `tradebot run`"
+            )
 
     def leave(self, kind: CommandKind, *, target: str = "", reason: str = "") -> str:
         """Leave a command for the bot; its id."""

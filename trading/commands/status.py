@@ -32,17 +32,16 @@ def command(data_dir: str | None, as_json: bool) -> None:
     """Show how the bot stands: alive or not, equity, positions, latches."""
     from trading.commands import output
     from trading.market.demo_facts import DEMO_LABEL
-    from trading.store.files import database_path
-    from trading.store.lock import bot_lock_path, lock_holder
+    from trading.store.bot_lock import bot_holder
     from trading.store.queries import Queries
 
     settings = reader_settings(data_dir)
     queries = Queries.open(settings.database)
     try:
         status = queries.status()
+        holder = bot_holder(queries.engine)
     finally:
         queries.close()
-    holder = lock_holder(bot_lock_path(database_path(settings.database)))
     now_ms = time.time_ns() // 1_000_000
     label = DEMO_LABEL if settings.is_demo else ""
     if as_json:

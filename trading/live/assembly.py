@@ -17,10 +17,9 @@ from trading.exchange.paper import PaperBook, PaperExchange
 from trading.manager import TradingManager
 from trading.market.candle_files import load_candles
 from trading.market.feed import DemoFeed, Feed, ReplayFeed
-from trading.store.files import database_path
+from trading.store.bot_lock import AnyBotLock, bot_lock
 from trading.store.journal import Journal
 from trading.store.latch import KILL_FILE
-from trading.store.lock import BotLock
 
 BOT_ID = "tradebot"
 PAPER_FILE = "paper-exchange.db"
@@ -33,7 +32,7 @@ class Bot:
     """A bot ready to run, and the lock that makes it the only one on its database."""
 
     manager: TradingManager
-    lock: BotLock
+    lock: AnyBotLock
     feed: Feed
 
 
@@ -73,10 +72,10 @@ def make_bot(
     config = engine_config(settings, feed)
     data_dir = settings.data_dir
     data_dir.mkdir(parents=True, exist_ok=True)
-    lock = BotLock(database_path(settings.database)).acquire()
+    lock = bot_lock(settings.database).acquire()
     with ExitStack() as undo:
         undo.callback(lock.release)
-        journal = Journal.open(settings.database, config.bot_id, busy_timeout_ms=JOURNAL_BUSY_MS)
+        journal = Journal.open(settings.database, config.bot_id, busy_timeout_ms=JOURNAL_BUSY_MS, lock=lock)
         undo.callback(journal.close)
         book = PaperBook(
             data_dir / PAPER_FILE, config.instruments, {config.quote: settings.paper_balance}, settings.paper_costs()

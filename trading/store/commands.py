@@ -12,6 +12,7 @@ from trading.domain.events import Command, CommandKind
 from trading.store.database import reading, writing
 from trading.store.rows import Row, to_record
 from trading.store.schema import commands
+from trading.store.statements import insert_if_absent
 
 TAKEN_AT_ONCE = 100
 _KINDS = frozenset(kind.value for kind in CommandKind)
@@ -63,8 +64,7 @@ def queue_command(
         "result": "",
     }
     with writing(engine) as connection:
-        if connection.execute(sa.select(commands.c.id).where(commands.c.id == row["id"])).first() is None:
-            connection.execute(sa.insert(commands), [row])
+        connection.execute(insert_if_absent(engine.dialect.name, commands), [row])
     return str(row["id"])
 
 

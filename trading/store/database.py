@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -12,24 +12,29 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from trading.store.address import ServerAddress, is_server, server_address
 from trading.store.errors import DatabaseUnusable, JournalError, NoDatabaseYet, explain
 from trading.store.files import check_file, check_folder, database_path
-from trading.store.migrate import check_readable, migrate
+from trading.store.migrate import check_readable, location, migrate
 
 BUSY_TIMEOUT_MS = 5_000
 LOG_BYTES_KEPT = 64 * 1024 * 1024
+
+__all__ = ["BUSY_TIMEOUT_MS", "location", "open_beside_bot", "open_database", "open_reader", "reading", "writing"]
 
 
 def open_database(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sa.Engine:
     """Open the database for writing, making it or bringing it up to date where needed.
 
     Args:
-        url: `sqlite:///path`.
+        url: `sqlite:///path`, or `postgresql://user:password@host:port/name`, which must be there.
         busy_timeout_ms: how long a transaction waits for another process's.
 
     Raises:
         StoreError: the database cannot be used; nothing in it was changed.
     """
+    if is_server(url):
+        return _checked(_server_engine(server_address(url), busy_timeout_ms, read_only=False), migrate)
     path = database_path(url)
     check_folder(path)
     check_file(path)
@@ -40,16 +45,7 @@ def open_database(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sa.Eng
             f"database {path} cannot be written ({error.strerror}); "
             "make the file and its folder writable for this user, or give another place (DATA_DIR)"
         ) from error
-    engine = _engine(path, busy_timeout_ms=busy_timeout_ms, read_only=False)
-    try:
-        migrate(engine)
-    except SQLAlchemyError as error:
-        engine.dispose()
-        raise DatabaseUnusable(explain(error, path)) from error
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
+    return _checked(_engine(path, busy_timeout_ms=busy_timeout_ms, read_only=False), migrate)
 
 
 def open_reader(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sa.Engine:
@@ -73,16 +69,28 @@ def open_beside_bot(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> sa.E
 
 
 def _open_made(url: str, *, busy_timeout_ms: int, read_only: bool) -> sa.Engine:
+    if is_server(url):
+        return _checked(_server_engine(server_address(url), busy_timeout_ms, read_only=read_only), check_readable)
     path = database_path(url)
     check_file(path)
     if not path.exists() or not path.stat().st_size:
         raise NoDatabaseYet(f"no database yet at {path}: no bot has run here (start one with `tradebot run`)")
-    engine = _engine(path, busy_timeout_ms=busy_timeout_ms, read_only=read_only)
+    return _checked(_engine(path, busy_timeout_ms=busy_timeout_ms, read_only=read_only), check_readable)
+
+
+def _server_engine(address: ServerAddress, busy_timeout_ms: int, *, read_only: bool) -> sa.Engine:
+    from trading.store.server import server_engine
+
+    return server_engine(address, busy_timeout_ms=busy_timeout_ms, read_only=read_only)
+
+
+def _checked(engine: sa.Engine, check: Callable[[sa.Engine], object]) -> sa.Engine:
+    """The engine, if `check` finds nothing wrong with its database."""
     try:
-        check_readable(engine)
+        check(engine)
     except SQLAlchemyError as error:
         engine.dispose()
-        raise DatabaseUnusable(explain(error, path)) from error
+        raise DatabaseUnusable(explain(error, location(engine))) from error
     except BaseException:
         engine.dispose()
         raise
@@ -97,15 +105,19 @@ def reading(source: sa.Engine) -> Iterator[sa.Connection]:
         JournalError: the database could not be read.
     """
     try:
-        with source.connect().execution_options(read_only=True) as connection, connection.begin():
-            yield connection
+        with source.connect() as connection:
+            connection.execution_options(read_only=True)
+            if source.dialect.name == "postgresql":  # whose default is to look anew at each statement
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
     except SQLAlchemyError as error:
         raise JournalError(explain(error, location(source))) from error
 
 
 @contextmanager
 def writing(source: sa.Engine) -> Iterator[sa.Connection]:
-    """One write transaction: no other process writes until it ends.
+    """One write transaction. On SQLite nobody else writes meanwhile; on PostgreSQL the rows that it locks are its own.
 
     Raises:
         JournalError: it could not be begun, or not be committed; nothing was written.
@@ -115,11 +127,6 @@ def writing(source: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
     except SQLAlchemyError as error:
         raise JournalError(explain(error, location(source))) from error
-
-
-def location(engine: sa.Engine) -> str:
-    """Where the database is, for messages: the file, or the address without its password."""
-    return engine.url.database or engine.url.render_as_string(hide_password=True)
 
 
 def _engine(path: Path, *, busy_timeout_ms: int, read_only: bool) -> sa.Engine:

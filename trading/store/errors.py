@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from trading.domain.errors import TradingError
+from trading.store.server_errors import explain_server
 
 _DEFAULT = "see the error above; if it stays, restore a backup"
 _ADVICE = {
@@ -75,9 +75,11 @@ class BotAlreadyRunning(StoreError):
     """Another process holds the bot's lock."""
 
 
-def explain(error: Exception, where: Path | str) -> str:
-    """One line about a database error: what happened to which file, and what to do."""
+def explain(error: Exception, where: object) -> str:
+    """One line about a database error: what happened to which database, and what to do. Holds no password."""
     original = error.orig if isinstance(error, DBAPIError) else error
+    if type(original).__module__.startswith("psycopg") or isinstance(error, PoolTimeout):
+        return explain_server(original or error, where)
     name = str(getattr(original, "sqlite_errorname", ""))
     for start, (what, advice) in _ADVICE.items():
         if name.startswith(start):

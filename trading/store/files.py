@@ -27,9 +27,7 @@ def database_path(url: str) -> Path:
     """
     scheme = url.partition(":")[0]
     if not url.startswith(_SCHEME):
-        raise InvalidInput(
-            "DATABASE_URL", f"{scheme}:…", f"{_SCHEME}path/of/tradebot.db (PostgreSQL is not supported yet)"
-        )
+        raise InvalidInput("DATABASE_URL", f"{scheme}:…", f"{_SCHEME}path/of/tradebot.db")
     name = url.removeprefix(_SCHEME).partition("?")[0]
     if not name or name == ":memory:" or name.endswith("/"):
         raise InvalidInput("DATABASE_URL", url, f"{_SCHEME} and the path of a file")

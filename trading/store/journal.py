@@ -10,7 +10,9 @@ from trading.domain.events import Command
 from trading.domain.orders import OrderState
 from trading.engine.state import Record
 from trading.store.batch import Batch
+from trading.store.bot_lock import AnyBotLock
 from trading.store.commands import finish_command, pending_commands
+from trading.store.commit_number import lock_journal, read_commit_number, set_commit_number
 from trading.store.database import BUSY_TIMEOUT_MS, location, open_database, reading, writing
 from trading.store.errors import ForeignDatabase, JournalError, KillLatched
 from trading.store.latch import refuse_if_killed
@@ -18,34 +20,48 @@ from trading.store.plan import Memory, Plan
 from trading.store.recovery import load_memory, load_records
 from trading.store.schema import ONLY_ROW, meta, orders
 from trading.store.statements import Statements
+from trading.store.undo import Undo, take_back, undo_of
 
 _UNKNOWN_COMMAND = "refused: the bot does not know this command (is it of another version?)"
 
 
 class Journal:
-    """The journal of one bot in its database. One process has it open at a time: hold the `BotLock` first.
+    """The journal of one bot in its database. One process has it open at a time: hold the bot's lock first.
 
-    Safe to call from several threads; commits are one after another.
+    Safe to call from several threads; commits are one after another. Each has a number, kept in the database with it.
+    By that a commit knows whether an earlier one whose outcome is unknown (the connection broke at COMMIT) was written,
+    and then takes it back before it writes: what is committed follows from the last commit that was confirmed.
+
+    Args:
+        engine: of a database that is up to date.
+        bot_id: whose it is.
+        lock: seen to before each commit, where a server may lose it.
     """
 
-    def __init__(self, engine: sa.Engine, bot_id: str) -> None:
+    def __init__(self, engine: sa.Engine, bot_id: str, lock: AnyBotLock | None = None) -> None:
         self.engine = engine
         self.bot_id = bot_id
         self._statements = Statements(engine.dialect)
         self._guard = threading.Lock()
         self._handed_out: set[str] = set()
         self._closed = False
+        self._lock = lock
+        self._in_doubt: dict[int, Undo] = {}
         with reading(engine) as connection:
             self._memory: Memory = load_memory(connection)
+            self._number = self._last_tried = read_commit_number(connection)
 
     @classmethod
-    def open(cls, url: str, bot_id: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Journal:
+    def open(
+        cls, url: str, bot_id: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, lock: AnyBotLock | None = None
+    ) -> Journal:
         """Open the database, making it or bringing it up to date where needed.
 
         Args:
-            url: `sqlite:///path`.
+            url: `sqlite:///path` or `postgresql://…`.
             bot_id: whose database this is; a new one is given to it for good.
             busy_timeout_ms: how long a commit waits for another process's transaction.
+            lock: the bot's lock, held; seen to before each commit.
 
         Raises:
             StoreError: the database cannot be used, or is another bot's; nothing in it was changed.
@@ -53,7 +69,7 @@ class Journal:
         engine = open_database(url, busy_timeout_ms=busy_timeout_ms)
         try:
             _claim(engine, bot_id)
-            return cls(engine, bot_id)
+            return cls(engine, bot_id, lock)
         except BaseException:
             engine.dispose()
             raise
@@ -72,21 +88,28 @@ class Journal:
             with reading(self.engine) as connection:
                 records = load_records(connection)
                 self._memory = load_memory(connection)
+                self._number = self._last_tried = read_commit_number(connection)
+            self._in_doubt.clear()
             self._handed_out.clear()
         return records
 
     def commit(self, batch: Batch) -> None:
         """Write the batch in one transaction; durable when this returns.
 
+        After an error, commit what has changed since the last commit that returned, the same or more or something else:
+        the result is as if the failed one had never been.
+
         Raises:
             KillLatched: the kill switch is set and the batch has an opening order that was not on its way before.
-            JournalError: the write failed (disk full, locked, a fill that was booked before). Nothing was written.
+            JournalError: the write failed (disk full, locked, a fill that was booked before, the bot's lock lost), or
+                another process has written to this journal. Nothing of it counts.
         """
         with self._guard:
             self._check_open()
+            if self._lock is not None:
+                self._lock.ensure()
             plan = Plan(batch, self._memory)
-            with writing(self.engine) as connection:
-                self._write(connection, plan, batch.time_ms)
+            self._transact(plan, batch.time_ms)
             self._memory = plan.memory
             self._handed_out.difference_update(plan.commands)
 
@@ -109,6 +132,37 @@ class Journal:
     def _check_open(self) -> None:
         if self._closed:
             raise JournalError(f"database {location(self.engine)}: the journal is closed")
+
+    def _transact(self, plan: Plan, now_ms: int) -> None:
+        number = self._last_tried + 1
+        undo: Undo | None = None
+        before = self._number
+        try:
+            with writing(self.engine) as connection:
+                before = self._begin_at_last_commit(connection)
+                taking_back = undo_of(connection, plan, self._memory)
+                self._write(connection, plan, now_ms)
+                set_commit_number(connection, number)
+                undo = taking_back
+        except JournalError:
+            if undo is not None:  # COMMIT was sent
+                self._last_tried = number
+                self._in_doubt = {n: known for n, known in self._in_doubt.items() if n == before} | {number: undo}
+            raise
+        self._number = self._last_tried = number
+        self._in_doubt.clear()
+
+    def _begin_at_last_commit(self, connection: sa.Connection) -> int:
+        """Take back a commit that was written without our knowing; the number that was found."""
+        found = lock_journal(connection)
+        if found in self._in_doubt:
+            take_back(connection, self._in_doubt[found])
+        elif found != self._number:
+            raise JournalError(
+                f"database {location(self.engine)}: another process has written to this bot's journal "
+                f"(commit {found}, this one knows {self._number}); nothing is written. Stop one of the two bots"
+            )
+        return found
 
     def _write(self, connection: sa.Connection, plan: Plan, now_ms: int) -> None:
         if plan.openings:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
+from trading.store.commit_number import lock_journal
 from trading.store.database import reading, writing
 from trading.store.errors import BotAlreadyRunning, KillLatched
 from trading.store.lock import BotLock
@@ -71,15 +72,17 @@ def reset_kill(engine: sa.Engine, by: str, reason: str, now_ms: int) -> KillStat
 def mark_effective(engine: sa.Engine, now_ms: int) -> KillState:
     """Say that no opening order is in flight any more; nothing if the switch is not set, or that was said."""
     with writing(engine) as connection:
-        before = locked_kill(connection)
-        if not before.active or before.effective_ms is not None:
-            return before
-        return _change(connection, {"effective_ms": now_ms}, now_ms, "KillEffective", {})
+        return _effective(connection, now_ms)
 
 
-def mark_effective_without_bot(engine: sa.Engine, database: Path, now_ms: int) -> KillState:
+def mark_effective_without_bot(engine: sa.Engine, now_ms: int) -> KillState:
     """As `mark_effective`, where no bot holds the database; with one running, only how things stand."""
-    lock = BotLock(database)
+    if engine.dialect.name == "postgresql":
+        from trading.store.server_lock import lock_for_transaction
+
+        with writing(engine) as connection:
+            return _effective(connection, now_ms) if lock_for_transaction(connection) else kill_of(connection)
+    lock = BotLock(Path(str(engine.url.database)))
     try:
         lock.acquire(wait_s=0)
     except BotAlreadyRunning:
@@ -104,6 +107,7 @@ def kill_of(connection: sa.Connection) -> KillState:
 def locked_kill(connection: sa.Connection) -> KillState:
     """The same with its row locked until the transaction's end: who sets it meanwhile waits for that."""
     # On SQLite the transaction has held the write lock since it began; FOR UPDATE is left out there by the dialect.
+    lock_journal(connection)
     return _to_kill(connection.execute(_LOCKED).mappings().one())
 
 
@@ -112,6 +116,13 @@ def refuse_if_killed(connection: sa.Connection) -> None:
     if connection.execute(_LOCKED_ACTIVE).scalar_one():
         state = kill_of(connection)
         raise KillLatched(state.by, state.reason, state.set_ms or 0)
+
+
+def _effective(connection: sa.Connection, now_ms: int) -> KillState:
+    before = locked_kill(connection)
+    if not before.active or before.effective_ms is not None:
+        return before
+    return _change(connection, {"effective_ms": now_ms}, now_ms, "KillEffective", {})
 
 
 def _change(connection: sa.Connection, values: Row, now_ms: int, type_: str, data: dict[str, str]) -> KillState:

@@ -111,6 +111,9 @@ class BotLock:
             )
         return self
 
+    def ensure(self) -> None:
+        """Nothing to see to: the file's lock lasts as long as this process holds it."""
+
     def release(self) -> None:
         """Let go, if held."""
         self._lock.release()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,6 +13,7 @@ from trading.store.lock import MigrationLock
 from trading.store.schema import APP, HEAD_REVISION, meta
 
 WAIT_S = 60.0
+MIGRATION_SECONDS = 600
 
 
 def migrate(engine: sa.Engine, *, wait_s: float = WAIT_S) -> bool:
@@ -27,10 +30,9 @@ def migrate(engine: sa.Engine, *, wait_s: float = WAIT_S) -> bool:
         NewerSchema, ForeignDatabase: the database is not for this program; nothing was touched.
         DatabaseBusy: another process did not finish in time.
     """
-    path = Path(str(engine.url.database))
     if _revision(engine) == HEAD_REVISION and _is_wal(engine):
         return False
-    with MigrationLock(path, wait_s):
+    with _lock(engine, wait_s):
         before = _revision(engine)
         if not _is_wal(engine):
             _set_wal(engine)
@@ -40,21 +42,35 @@ def migrate(engine: sa.Engine, *, wait_s: float = WAIT_S) -> bool:
     return True
 
 
+def location(engine: sa.Engine) -> str:
+    """Where the database is, for messages: the file, or its name and its server."""
+    url = engine.url
+    return f"{url.database} on {url.host}:{url.port}" if url.host else str(url.database)
+
+
+def _lock(engine: sa.Engine, wait_s: float) -> AbstractContextManager[None]:
+    if engine.dialect.name == "postgresql":
+        from trading.store.server_lock import server_migration_lock
+
+        return server_migration_lock(engine, wait_s)
+    return MigrationLock(Path(location(engine)), wait_s)
+
+
 def check_readable(engine: sa.Engine) -> None:
     """Raise the `StoreError` that says why a reader cannot use this database, if it cannot."""
     revision = _revision(engine)
     if revision is None:
-        raise NoDatabaseYet(f"no database yet at {engine.url.database}: it is empty (start a bot with `tradebot run`)")
+        raise NoDatabaseYet(f"no database yet at {location(engine)}: it is empty (start a bot with `tradebot run`)")
     if revision < HEAD_REVISION:
         raise OlderSchema(
-            f"database {engine.url.database} has schema {revision}, this program reads {HEAD_REVISION}; "
+            f"database {location(engine)} has schema {revision}, this program reads {HEAD_REVISION}; "
             "start the bot of this version once, which brings it up to date"
         )
 
 
 def _revision(engine: sa.Engine) -> str | None:
     """The schema's number, None where there are no tables at all. Only reads."""
-    where = engine.url.database
+    where = location(engine)
     with engine.connect().execution_options(read_only=True) as connection, connection.begin():
         inspector = sa.inspect(connection)
         tables = inspector.get_table_names()
@@ -103,6 +119,13 @@ def _pragma(connection: sa.Connection, text: str) -> str:
     return str(row[0]) if row else ""
 
 
+def _take_time(connection: sa.Connection) -> None:
+    """Let the statements of a migration take longer than those of trading."""
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {MIGRATION_SECONDS * 1000}")
+    driver: Any = connection.connection.driver_connection
+    driver.answer_within_s = MIGRATION_SECONDS
+
+
 def _upgrade(engine: sa.Engine) -> None:
     from alembic import command
     from alembic.config import Config
@@ -113,9 +136,11 @@ def _upgrade(engine: sa.Engine) -> None:
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
+        if engine.dialect.name == "postgresql":
+            _take_time(connection)
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise DatabaseUnusable(
-                f"database {engine.url.database} cannot be brought up to date: {error}; restore a backup"
+                f"database {location(engine)} cannot be brought up to date: {error}; restore a backup"
             ) from error

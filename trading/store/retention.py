@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from trading.store.commit_number import lock_journal
 from trading.store.database import reading, writing
 from trading.store.recovery import first_kept_place
 from trading.store.schema import (
@@ -79,6 +80,7 @@ def prune(engine: sa.Engine, now_ms: int, limits: Retention | None = None, *, tr
             if not left:
                 return Pruned(rows, more=True)
             with writing(engine) as connection:
+                lock_journal(connection)
                 removed = step(connection)
             if not removed:
                 break

@@ -28,6 +28,14 @@ def plain(record: msgspec.Struct) -> Row:
     return row
 
 
+def without_nul(row: Row) -> Row:
+    """The row with texts that PostgreSQL takes: it has no character zero, which an exchange's message may hold."""
+    return {
+        name: value.replace("\0", "\ufffd") if type(value) is str and "\0" in value else value
+        for name, value in row.items()
+    }
+
+
 def order_row(order: Order, place: int) -> Row:
     """An order with its intent, flat."""
     row = plain(order)

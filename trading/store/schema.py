@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text
 
 APP = "llm-tradebot"
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
 
 metadata = MetaData()
 
@@ -77,6 +77,9 @@ KILL = "kill"
 BOT = "bot"
 
 meta = Table("meta", metadata, _only_row(), _text("app"), Column("bot_id", Text), _ms("created_ms"))
+
+# The number of the last commit; its row's lock orders the writers of the journal.
+commits = Table("commits", metadata, _only_row(), Column("number", BigInteger, nullable=False))
 
 account = Table(
     "account",

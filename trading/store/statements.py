@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from trading.domain.errors import InvalidInput
 from trading.store import schema
-from trading.store.rows import Row
+from trading.store.rows import Row, without_nul
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -60,9 +60,12 @@ class Prepared:
         # Drivers take a row by position or by name; a getter of one name would give the bare value.
         names: Sequence[str] | None = compiled.positiontup
         self._pick = itemgetter(*names) if names and len(names) > 1 else None
+        self._takes_nul = dialect.name != "postgresql"
 
     def run(self, connection: sa.Connection, rows: list[Row]) -> None:
         """Execute it for every row; none may be missing a column."""
+        if not self._takes_nul:
+            rows = [without_nul(row) for row in rows]
         pick = self._pick
         values: list[Any] = rows if pick is None else [pick(row) for row in rows]
         connection.exec_driver_sql(self.text, values)
@@ -97,7 +100,7 @@ class Statements:
             schema.decisions: insert_or_update(name, schema.decisions, ["seq"], kept=["first_ms"], count=longer),
             schema.candles: insert_if_absent(name, schema.candles),
             schema.equity: insert_or_update(name, schema.equity, ["time_ms"]),
-            schema.events: sa.insert(schema.events),
+            schema.events: sa.insert(schema.events).inline(),
         }
         self.by_table = {
             table.name: Prepared(

@@ -121,8 +121,8 @@ def test_what_reduces_risk_is_never_refused(path: Path, journal: Journal, purpos
 def test_it_is_effective_at_once_where_no_bot_runs(path: Path, journal: Journal) -> None:
     kill(journal)
     with BotRunning(path):
-        assert mark_effective_without_bot(journal.engine, path, T0 + 1).effective_ms is None
-    assert mark_effective_without_bot(journal.engine, path, T0 + 2).effective_ms == T0 + 2
+        assert mark_effective_without_bot(journal.engine, T0 + 1).effective_ms is None
+    assert mark_effective_without_bot(journal.engine, T0 + 2).effective_ms == T0 + 2
 
 
 def test_it_can_be_set_before_a_bot_ever_ran(path: Path) -> None:
