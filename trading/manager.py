@@ -99,7 +99,7 @@ class TradingManager:
         self.engine = Engine(config, signals, state)
         self.line = CommitLine(self.engine, journal, on_notify=self._notices.tell)
         self.database = DatabaseCalls(journal, kill_file)
-        self.requests = Requests(exchange, self.database.entries_stopped)
+        self.requests = Requests(exchange, self._entries_stopped)
         self.beat_at = time.monotonic()
         self.phase = "starting"
         self.snapshots = 0
@@ -314,6 +314,10 @@ class TradingManager:
     async def tick(self, seconds: float) -> None:
         """Tell the engine that time went on although no candle says so."""
         await self.pump([ClockTick(time_ms=self.engine.state.now_ms + round(seconds * 1000))])
+
+    def _entries_stopped(self) -> str:
+        """Empty, or why no entry may be sent now."""
+        return self.engine.entries_blocked() or self.database.entries_stopped()
 
     async def wait(self, seconds: float) -> None:
         """Sleep, at most so long: less when a stop is asked for or a batch has come."""

@@ -180,6 +180,7 @@ class BacktestRunner:
                 asked = engine.handle(event)
                 if asked:
                     actions.extend(asked)
+            actions = engine.withdraw(actions)
             changes = engine.state.take_changes()
             if changes and self._on_records is not None:
                 self._on_records(changes)

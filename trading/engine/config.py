@@ -20,9 +20,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     answer_ms: a submitted or cancelled order without an answer is in doubt after it. query_ms: between two questions
     about the same order. protect_ms: a position may be without an acknowledged stop for this long. stop_fill_ms: a
     triggered stop may work this long before the market exit. exit_retry_ms: after a refused exit (doubled each time, at
-    most 64-fold). account_ms: a snapshot without an answer is asked for again. reconcile_ms: between two periodic
-    reconciliations (0: none). entry_fresh_ms: an entry that certainly never arrived is placed anew while its decision
-    is not older.
+    most 64-fold). missing_ms: how long the account must lack coins of a position before that is booked. account_ms: a
+    snapshot without an answer is asked for again. reconcile_ms: between two periodic reconciliations (0: none).
+    entry_fresh_ms: an entry that certainly never arrived is placed anew while its decision is not older.
     """
 
     answer_ms: int = 5_000
@@ -30,6 +30,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     protect_ms: int = 10_000
     stop_fill_ms: int = 5_000
     exit_retry_ms: int = 2_000
+    missing_ms: int = 30_000
     account_ms: int = 5_000
     reconcile_ms: int = 300_000
     entry_fresh_ms: int = 5_000

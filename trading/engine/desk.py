@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -18,15 +19,32 @@ from trading.safety.approval import CHECK_FAILED, RiskCheck
 from trading.safety.checks import Refusal, RiskView
 
 MINUTE_MS = 60_000
+_VOLATILE = (
+    "ready",
+    "activity",
+    "fetches",
+    "holdings",
+    "steady",
+    "watched_account",
+    "watched_day",
+    "breaker_floor",
+    "shortfalls",
+    "short_since",
+    "reconciled_ms",
+    "next_token",
+    "entry_times",
+)
 
 
 class Desk:
     """State and outbox of one engine. What is not in `state` is lost with the process, and may be.
 
     activity: counts what happened to a symbol's orders; a balance is only trusted where it was asked for after the last
-    of it. fetches: the activity counts as of each unanswered `FetchAccount`, by token, and when it was asked. steady:
-    positions that had all they need when last looked at, and wait for nothing: until they or their orders change, there
-    is nothing to plan.
+    of it. fetches: the activity counts as of each unanswered `FetchAccount`, by token, and when it was asked. holdings:
+    of each symbol's base coin what the account last held, and the activity count that this takes in. steady: positions
+    that had all they need when last looked at, and wait for nothing: until they or their orders change, there is
+    nothing to plan. shortfalls: what the account last lacked of a position, and since when. short_since: since when
+    less is free than an exit wants to sell.
     """
 
     def __init__(self, config: EngineConfig, state: EngineState) -> None:
@@ -39,16 +57,27 @@ class Desk:
         self.actions: list[Action] = []
         self.activity: dict[str, int] = {}
         self.fetches: dict[int, tuple[int, dict[str, int]]] = {}
-        self.balances: dict[str, Balance] = {}
-        self.balances_activity: dict[str, int] = {}
+        self.holdings: dict[str, tuple[int, Balance]] = {}
         self.steady: dict[str, Position] = {}
         self.watched_account: Account | None = None
         self.watched_day = -1
         self.breaker_floor = ZERO
         self.shortfalls: dict[str, tuple[Decimal, int]] = {}
+        self.short_since: dict[str, int] = {}
         self.reconciled_ms = 0
         self.next_token = 1
         self.entry_times: deque[int] = deque()
+        self._marked: dict[str, Any] = {}
+        self.mark()
+
+    def mark(self) -> None:
+        """Keep what is not in the state as it is now, at a commit."""
+        self._marked = {name: _copied(getattr(self, name)) for name in _VOLATILE}
+
+    def reset(self) -> None:
+        """Go back to the last `mark`: a question that was not committed was not asked, an answer not heard."""
+        for name, value in self._marked.items():
+            setattr(self, name, _copied(value))
 
     def instrument(self, symbol: str) -> Instrument:
         """The rules of a symbol that the bot trades."""
@@ -133,15 +162,14 @@ class Desk:
         self.fetches[token] = (now, dict(self.activity))
         self.actions.append(FetchAccount(token))
 
-    def fresh_balance(self, symbol: str, coin: str) -> Balance | None:
-        """The coin's balance, if it was asked for after the last activity on the symbol."""
-        if self.balances_activity.get(symbol, -1) != self.activity.get(symbol, 0):
-            return None
-        return self.balances.get(coin, Balance(ZERO))
+    def fresh_balance(self, symbol: str) -> Balance | None:
+        """What the account holds of the symbol's base coin, if that was asked for after the last activity on it."""
+        activity, balance = self.holdings.get(symbol, (-1, None))
+        return balance if activity == self.activity.get(symbol, 0) else None
 
     def forget_balance(self, symbol: str) -> None:
         """Trust no balance of the symbol before it has been asked for again."""
-        self.balances_activity.pop(symbol, None)
+        self.holdings.pop(symbol, None)
 
     def notify(self, level: Level, code: str, text: str, symbol: str = "") -> None:
         """Tell the owner."""
@@ -220,3 +248,7 @@ class Desk:
                     price = order.intent.price or self.price(symbol) or ZERO
                     reserved += order.remaining * price * (1 + self.config.taker_fee)
         return reserved
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, dict | deque) else value

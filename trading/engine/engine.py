@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from trading.decision.source import SignalSource
-from trading.domain.actions import Action
+from trading.domain.actions import Action, CancelOrder, QueryOrder, SubmitOrder
 from trading.domain.errors import InvariantViolated
 from trading.domain.events import (
     AccountSnapshot,
@@ -31,7 +31,7 @@ from trading.domain.events import (
     QueryFailed,
     Started,
 )
-from trading.domain.orders import OrderState
+from trading.domain.orders import NOT_SENT, OrderState, Purpose
 from trading.engine import portfolio, tracking
 from trading.engine.adoption import is_left_to_a_person
 from trading.engine.breaker import watch_equity, watch_time
@@ -41,7 +41,7 @@ from trading.engine.desk import Desk
 from trading.engine.entries import on_signal
 from trading.engine.protection import on_position_candle, plan
 from trading.engine.reconciliation import on_snapshot
-from trading.engine.state import EngineState, SymbolState
+from trading.engine.state import EngineState, Record, SymbolState
 from trading.safety.breaker import DAY_MS
 
 
@@ -104,6 +104,44 @@ class Engine:
             return []
         actions, desk.actions = desk.actions, []
         return actions
+
+    def entries_blocked(self) -> str:
+        """Empty, or the code of what stops entries now."""
+        return self._desk.entries_blocked()
+
+    def withdraw(self, actions: list[Action]) -> list[Action]:
+        """What to do of `actions`, which several events have led to: without entries that a later one forbids.
+
+        A driver calls this before it commits. The entries are recorded as not sent.
+        """
+        if not self._desk.entries_blocked():
+            return actions
+        stopped = {
+            action.order.value.client_order_id: action
+            for action in actions
+            if isinstance(action, SubmitOrder) and action.order.value.purpose is Purpose.ENTRY
+        }
+        kept = [
+            action
+            for action in actions
+            if not isinstance(action, SubmitOrder | CancelOrder | QueryOrder) or _order_id(action) not in stopped
+        ]
+        for order_id in stopped:
+            why = f"stopped before it was sent: {self._desk.entries_blocked()}"
+            kept += self.handle(
+                OrderRejected(time_ms=self.state.now_ms, client_order_id=order_id, code=NOT_SENT, message=why)
+            )
+        return kept
+
+    def committed(self) -> list[Record]:
+        """What has changed is in the journal and can no longer be rolled back; the changes, as from `take_changes`."""
+        self._desk.mark()
+        return self.state.take_changes()
+
+    def rollback(self) -> None:
+        """Go back to the last `committed`: to handle the events since then once more, or never."""
+        self.state.rollback()
+        self._desk.reset()
 
     def _on_candle(self, event: CandleClosed) -> None:
         candle = event.candle
@@ -199,3 +237,7 @@ class Engine:
         if not desk.ready or overdue:
             desk.fetch_account()
         return waiting
+
+
+def _order_id(action: SubmitOrder | CancelOrder | QueryOrder) -> str:
+    return action.order.value.client_order_id if isinstance(action, SubmitOrder) else action.client_order_id

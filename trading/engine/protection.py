@@ -184,18 +184,29 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
             desk.cancel(order)
     if stops or exits or not position.quantity:
         return
-    instrument = desk.instrument(position.symbol)
-    balance = desk.fresh_balance(position.symbol, instrument.base)
+    balance = desk.fresh_balance(position.symbol)
     if balance is None:
         desk.fetch_account()
         return
-    quantity = instrument.quantity_down(min(position.quantity, balance.free))
-    if not quantity:
+    instrument = desk.instrument(position.symbol)
+    wanted = instrument.quantity_down(position.quantity)
+    quantity = min(wanted, instrument.quantity_down(balance.free))
+    if quantity < wanted and (not quantity or (balance.total >= wanted and _is_news(desk, position.symbol))):
         retry = desk.state.now_ms + desk.config.timing.exit_retry_ms
         desk.state.put(replace(position, exit_retry_ms=retry, stop_retry_ms=retry))
         desk.forget_balance(position.symbol)
         return
+    desk.short_since.pop(position.symbol, None)
     _place(desk, position, Purpose.EXIT, quantity, None)
+
+
+def _is_news(desk: Desk, symbol: str) -> bool:
+    """Whether coins are locked since a moment ago only, and not by us: the answer may be older than our cancel.
+
+    Then it is asked for again. That ends; what is free is sold then, rather than nothing.
+    """
+    since = desk.short_since.setdefault(symbol, desk.state.now_ms)
+    return desk.state.now_ms - since < desk.config.timing.answer_ms
 
 
 def _is_working(desk: Desk, stop: Order) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trading.domain.actions import Level
-from trading.domain.events import AccountSnapshot
+from trading.domain.events import AccountSnapshot, OrderReport
 from trading.domain.instruments import ZERO
 from trading.domain.orders import OrderState
 from trading.domain.positions import Account, Balance, Position
@@ -28,17 +28,18 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
     _open_account(desk, snapshot)
     touched = {symbol for report in snapshot.orders if (symbol := apply_report(desk, report)) is not None}
     shown = {report.client_order_id for report in snapshot.orders}
-    desk.balances = dict(snapshot.balances)
-    for symbol in desk.config.instruments:
+    outdated = {report.symbol for report in snapshot.orders if _is_behind(desk, report)}
+    for symbol, instrument in desk.config.instruments.items():
         activity = desk.activity.get(symbol, 0)
         if activity != then.get(symbol, 0):
             continue
-        desk.balances_activity[symbol] = activity
+        desk.holdings[symbol] = activity, snapshot.balances.get(instrument.base, Balance(ZERO))
         touched.add(symbol)
         for order in desk.state.live_orders(symbol):
             if order.state in _ACKNOWLEDGED and order.id not in shown:
                 desk.query(order)
-        _compare_holding(desk, symbol)
+        if symbol not in outdated:
+            _compare_holding(desk, symbol)
     desk.reconciled_ms = desk.state.now_ms
     desk.ready = True
     return touched | set(desk.state.positions) | {s for s, orders in desk.state.live.items() if orders}
@@ -61,7 +62,10 @@ def _open_account(desk: Desk, snapshot: AccountSnapshot) -> None:
 
 
 def _compare_holding(desk: Desk, symbol: str) -> None:
-    """A position that is larger than the exchange's balance is cut to it, once two snapshots in a row agree on it."""
+    """A position that is larger than the exchange's balance is cut to it, if snapshots say the same for a while.
+
+    One snapshot may be older than the last trades, and so may the next: they can come from a copy that lags.
+    """
     position = desk.state.positions.get(symbol)
     missing = _missing(desk, position) if position is not None else ZERO
     if position is None or not missing:
@@ -70,11 +74,17 @@ def _compare_holding(desk: Desk, symbol: str) -> None:
     seen = desk.shortfalls.get(symbol)
     if seen is None or seen[0] != missing:
         desk.shortfalls[symbol] = (missing, desk.state.now_ms)
-    elif desk.state.now_ms - seen[1] >= desk.config.timing.query_ms:
+    elif desk.state.now_ms - seen[1] >= desk.config.timing.missing_ms:
         del desk.shortfalls[symbol]
         book_shortfall(desk, position, missing, f"not in the account at {desk.state.now_ms}")
 
 
 def _missing(desk: Desk, position: Position) -> Decimal:
-    total = desk.balances.get(desk.instrument(position.symbol).base, Balance(ZERO)).total
-    return max(position.quantity - total, ZERO)
+    _, balance = desk.holdings[position.symbol]
+    return max(position.quantity - balance.total, ZERO)
+
+
+def _is_behind(desk: Desk, report: OrderReport) -> bool:
+    """Whether the report is older than what is booked: then the balances beside it are too."""
+    order = desk.state.orders.get(report.client_order_id)
+    return order is not None and report.filled_quantity < order.filled_quantity

@@ -221,8 +221,11 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
         changed = replace(changed, state=_open_state(order))
     if changed.state.is_final:
         _end(desk, changed)
-    elif changed != order:
+    elif changed != replace(order, query_due_ms=None, absences=0):
         _put(desk, changed)
+    elif changed != order:
+        # Only our question is answered; nothing happened to the order, whose times stay what they are.
+        desk.state.put(changed)
     if changed.reported_filled > changed.filled_quantity:
         desk.query(changed, delay_ms=desk.config.timing.query_ms)
     return order.intent.symbol

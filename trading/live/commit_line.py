@@ -103,6 +103,7 @@ class CommitLine:
                 closed = event.time_ms
                 if self._keep_candles:
                     self._candles.append(event.candle)
+        actions = self.engine.withdraw(actions)
         self._events.extend(events)
         self._notes.extend(a for a in actions if isinstance(a, Notify))
         if closed is not None:
@@ -137,7 +138,7 @@ class CommitLine:
             return await self._after_kill(latched)
         except JournalError as error:
             return self._after_failure(error, actions)
-        self.engine.state.take_changes()
+        self.engine.committed()
         _log_fills(self._events)
         notes, self._notes = self._notes, []
         self._events, self._candles, self._equity = [], [], []
@@ -174,7 +175,7 @@ class CommitLine:
 
     def _again(self, *, first: list[Event]) -> list[Action]:
         """Go back to the last commit and handle everything since then once more, after `first`."""
-        self.engine.state.rollback()
+        self.engine.rollback()
         events = [*first, *self._events]
         self._events, self._candles, self._notes, self._equity = [], [], [], []
         return self._handle(events)

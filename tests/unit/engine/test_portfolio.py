@@ -168,7 +168,7 @@ def test_coins_that_are_missing_are_taken_off_once_two_looks_agree() -> None:
     rig = Rig.holding()
     rig.snapshot_again(USDT="9000", BTC="7")
     assert rig.position.quantity == 10
-    rig.tick(2_000)
+    rig.tick(rig.engine.config.timing.missing_ms)
     rig.snapshot_again(USDT="9000", BTC="7")
     assert rig.position.quantity == 7
     assert "POSITION_CORRECTED" in rig.notes()

@@ -97,7 +97,7 @@ def test_a_stop_larger_than_what_is_held_is_made_smaller() -> None:
     (stop,) = rig.engine.state.live_orders(BTC.symbol)
     rig.command(CommandKind.RECONCILE)
     rig.snapshot(USDT="9000", BTC="8")
-    rig.tick(2_000)
+    rig.tick(rig.engine.config.timing.missing_ms)
     rig.command(CommandKind.RECONCILE)
     rig.snapshot(USDT="9000", BTC="8")
     assert rig.position.quantity == 8
