@@ -405,6 +405,7 @@ def test_a_trade_counts_once(rig: Rig) -> None:
     order_id = rig.entered()
     rig.fill(order_id, "4", "100", trade="t1")
     rig.fill(order_id, "4", "100", trade="t1")
+    assert rig.actions == []
     assert rig.order(order_id).filled_quantity == 4
     assert rig.cash == D(9_600)
 

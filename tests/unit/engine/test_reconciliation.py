@@ -9,7 +9,7 @@ from tests.support.builders import BOT, BTC, ENTER, ETH, T0, D, config
 from tests.support.rig import Rig
 from trading.domain.actions import FetchAccount
 from trading.domain.errors import InvalidInput, InvariantViolated
-from trading.domain.events import AccountSnapshot, CommandKind, Started
+from trading.domain.events import AccountSnapshot, CommandKind, QueryFailed, Started
 from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Balance
 from trading.engine.config import Timing
@@ -163,6 +163,17 @@ def test_an_order_that_the_account_does_not_show_is_asked_about() -> None:
     (stop,) = rig.engine.state.live_orders(BTC.symbol)
     other = rig.entered("100", ETH.symbol)
     rig.snapshot_again(rig.report(other, OrderState.OPEN), USDT="9000", BTC="10")
+    assert rig.queries() == [stop.id]
+
+
+def test_a_question_about_a_stop_is_asked_again_even_where_all_else_is_well() -> None:
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    other = rig.entered("100", ETH.symbol)
+    rig.snapshot_again(rig.report(other, OrderState.OPEN), USDT="9000", BTC="10")
+    assert rig.queries() == [stop.id]
+    rig.send(QueryFailed(time_ms=rig.now, subject=stop.id, message="time-out"))
+    rig.tick(2_000)
     assert rig.queries() == [stop.id]
 
 
