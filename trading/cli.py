@@ -20,6 +20,8 @@ COMMANDS = {
     "status": "trading.commands.status",
     "positions": "trading.commands.positions",
     "history": "trading.commands.history",
+    "decisions": "trading.commands.decisions",
+    "insights": "trading.commands.insights",
     "safety": "trading.commands.safety",
     "kill": "trading.commands.kill",
     "resume": "trading.commands.resume",
@@ -28,6 +30,7 @@ COMMANDS = {
     "cancel": "trading.commands.cancel",
     "resolve": "trading.commands.resolve",
     "check-config": "trading.commands.check_config",
+    "completion": "trading.commands.completion",
 }
 """Where each command is; its module has it as `command`. In the order of the help."""
 

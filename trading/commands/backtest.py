@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +76,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """Trade candle files with the engine, next to buying and holding."""
     from trading.backtest.assembly import run_backtest
     from trading.commands import output
+    from trading.commands.progress import progress
     from trading.safety.breaker import NO_BREAKER
     from trading.safety.checks import Limits
 
@@ -89,7 +87,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter for each option
     start = _amount(balance, "--balance")
     times = (utc_ms(since, "--since") if since else None, utc_ms(until, "--until") if until else None)
     tables = load_tables(paths, symbols, timeframe)
-    with _progress(quiet=as_json) as progress:
+    with progress("candles", quiet=as_json) as tick:
         report = run_backtest(
             tables,
             costs,
@@ -98,7 +96,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter for each option
             breaker=NO_BREAKER if no_breaker else None,
             since_ms=times[0],
             until_ms=times[1],
-            progress=progress,
+            progress=tick,
         )
     if as_json:
         output.print_json(report)
@@ -214,18 +212,3 @@ def _amount(text: str, option: str) -> Decimal:
     if not value:
         raise InvalidInput(option, text, "an amount above 0")
     return value
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on standard error where that is a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    with click.progressbar(length=1, label="candles", file=sys.stderr) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield show

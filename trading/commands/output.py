@@ -60,6 +60,14 @@ def print_facts(facts: Iterable[tuple[str, str | Text]]) -> None:
         console.print(Text(name.ljust(width), style="bold") + value)
 
 
+def print_line(text: str, end: str | Text, *, style: str = "") -> None:
+    """A line of text on standard output, whole even on a narrow terminal; `end` follows with a style of its own."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(markup=False, highlight=False, emoji=False, soft_wrap=True).print(Text(text + "  ", style=style) + end)
+
+
 def rounded(value: Decimal) -> Decimal:
     """At most eight decimals, no trailing zeros. For averages, whose digits never end."""
     return value.quantize(EIGHT_PLACES, ROUND_HALF_EVEN).normalize()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -204,6 +204,19 @@ class Queries:
         query = _filtered(sa.select(fills), fills.c.time_ms, since_ms, until_ms, pairs)
         query = query.order_by(fills.c.time_ms.desc(), fills.c.symbol, fills.c.trade_id.desc())
         return self._all(query.limit(limit).offset(offset), _to_fill)
+
+    def fills_of(self, position_ids: Collection[str]) -> list[tuple[str, Fill]]:
+        """The fills of these positions' orders, each with its position's id, oldest first."""
+        query = sa.select(fills, orders.c.position_id).join_from(
+            fills, orders, fills.c.client_order_id == orders.c.client_order_id
+        )
+        query = query.where(orders.c.position_id.in_(position_ids)).order_by(fills.c.time_ms, fills.c.trade_id)
+        return self._all(query, lambda row: (row["position_id"], _to_fill(row)))
+
+    def decisions_of(self, decision_ids: Collection[str]) -> dict[str, Decision]:
+        """These decisions, by id; a position has the id of the decision that opened it. Old ones may be gone."""
+        runs = self._all(sa.select(decisions).where(decisions.c.id.in_(decision_ids)), _to_run)
+        return {run.decision.id: run.decision for run in runs}
 
     def corrections(self, position_id: str) -> list[Correction]:
         """Corrections booked on a position, oldest first."""

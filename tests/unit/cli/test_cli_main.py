@@ -129,6 +129,10 @@ def test_unusable_arguments_end_with_2_and_say_so(arguments: list[str], capsys: 
         (["status"], {"numpy", "talib", "structlog"}),
         (["positions"], {"numpy", "talib", "structlog"}),
         (["history"], {"numpy", "talib", "structlog"}),
+        (["decisions"], {"numpy", "talib", "structlog"}),
+        (["insights"], {"numpy", "talib", "structlog"}),
+        (["check-config"], {"numpy", "talib", "structlog"}),
+        (["completion", "bash"], {"numpy", "sqlalchemy", "pydantic", "structlog", "rich"}),
     ],
 )
 def test_a_command_loads_only_what_it_needs(arguments: list[str], unwanted: set[str]) -> None:
@@ -147,7 +151,7 @@ def test_real_processes_end_with_the_documented_codes(folder: Path) -> None:
     assert (nothing_yet.returncode, nothing_yet.stdout) == (1, "")
     assert nothing_yet.stderr.startswith("error: no database yet at ")
     assert nothing_yet.stderr.count("\n") == 1
-    unusable = tradebot("status", cwd=folder, DATABASE_URL="postgresql://u:hunter22@h/d")
+    unusable = tradebot("status", cwd=folder, DATABASE_URL="mysql://u:hunter22@h/d")
     assert (unusable.returncode, unusable.stdout) == (2, "")
     assert "DATABASE_URL" in unusable.stderr
     assert "hunter22" not in unusable.stderr
