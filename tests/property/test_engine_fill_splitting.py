@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from tests.support.builders import D
 from tests.support.rig import Rig
 from trading.domain.events import CommandKind, OrderFilled
-from trading.domain.instruments import ZERO
 from trading.domain.orders import Fill, Purpose
 from trading.domain.positions import Account, Position
 
+NANO = Decimal("1E-9")
+COIN_PRICE = 600
 SUMS = ("bought", "cost", "sold", "proceeds", "adjusted", "adjusted_cost", "fees", "funding", "quantity")
 
 cents = st.integers(1, 10**7).map(lambda n: Decimal(n) / 100)
@@ -26,26 +27,19 @@ def parts_of(fill: Fill, pieces: int, seed: int) -> list[Fill]:
     """The fill in so many parts of random sizes; their quantities, fees and fee values sum to the whole's exactly."""
     random = Random(seed)
     found: list[Fill] = []
-    left = fill
+    quantity, fee = fill.quantity, fill.fee
     for number in range(pieces - 1):
         share = Decimal(random.randrange(1, 1000)) / 1000
-        part = replace(
-            left,
-            trade_id=f"{fill.trade_id}.{number}",
-            quantity=(left.quantity * share).quantize(Decimal("1E-9")),
-            fee=(left.fee * share).quantize(Decimal("1E-9")),
-            fee_value=None if left.fee_value is None else (left.fee_value * share).quantize(Decimal("1E-9")),
-        )
-        if not part.quantity or part.quantity == left.quantity:
-            break
-        found.append(part)
-        left = replace(
-            left,
-            quantity=left.quantity - part.quantity,
-            fee=left.fee - part.fee,
-            fee_value=None if left.fee_value is None else left.fee_value - (part.fee_value or ZERO),
-        )
-    return [*found, replace(left, trade_id=f"{fill.trade_id}.last")]
+        part = _part(fill, f"{number}", (quantity * share).quantize(NANO), (fee * share).quantize(NANO))
+        if 0 < part.quantity < quantity:
+            found.append(part)
+            quantity, fee = quantity - part.quantity, fee - part.fee
+    return [*found, _part(fill, "last", quantity, fee)]
+
+
+def _part(fill: Fill, name: str, quantity: Decimal, fee: Decimal) -> Fill:
+    value = None if fill.fee_value is None else fee * COIN_PRICE
+    return replace(fill, trade_id=f"{fill.trade_id}.{name}", quantity=quantity, fee=fee, fee_value=value)
 
 
 def sums(position: Position) -> dict[str, Decimal]:
@@ -92,7 +86,7 @@ def test_splitting_fills_changes_no_sum(
             trade_id="entry",
             fee=fee,
             fee_coin=coin,
-            fee_value=fee * 600 if coin == "BNB" else None,
+            fee_value=fee * COIN_PRICE if coin == "BNB" else None,
         )
         for part in parts_of(whole, count, seed):
             rig.send(OrderFilled(time_ms=rig.now, fill=part))

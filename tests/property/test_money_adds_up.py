@@ -6,10 +6,13 @@ from collections import Counter
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.support.builders import BTC, DOGE, ETH, NO_BREAKER, ROUND_PARAMS, WIDE_LIMITS, D, config
 from tests.support.checked_run import CheckedRun
+from tests.support.examples import share
 from tests.support.random_candles import random_table
 from tests.support.signals import RandomSignals
 from trading.domain.instruments import ZERO
@@ -93,6 +96,14 @@ def test_money_adds_up_after_every_event(policy: FeePolicy) -> None:
         assert seen["dust"] > 5, seen
     if policy is FeePolicy.THIRD_COIN:
         assert seen["BNB"] > 20, seen
+
+
+@share(0.1)
+@given(seed=st.integers(0, 2**32), policy=st.sampled_from(FeePolicy))
+def test_money_adds_up_for_any_seed(seed: int, policy: FeePolicy) -> None:
+    account = random_run(seed, policy).engine.state.account
+    assert account is not None
+    assert account.cash >= 0
 
 
 def test_only_the_bots_part_of_a_larger_account_is_traded() -> None:
