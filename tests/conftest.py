@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.postgres import NOT_HERE, PostgresServer, programs
 
 RECORDED_CANDLES = "TRADEBOT_RECORDED_CANDLES"
 
@@ -66,6 +69,18 @@ def recorded_candles() -> Path:
     if not path.is_dir():
         pytest.fail(f"{RECORDED_CANDLES}: {folder!r} is not a folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this worker's own."""
+    folder = programs()
+    if folder is None:
+        pytest.skip(NOT_HERE)
+    server = PostgresServer(folder)
+    server.start()
+    yield server
+    server.stop()
 
 
 def _left_out(config: pytest.Config) -> Counter[str]:

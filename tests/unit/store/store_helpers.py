@@ -6,14 +6,20 @@ import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
+
 from trading.domain.candles import Candle
 from trading.domain.decisions import Decision, Verdict, Vote
 from trading.domain.orders import Fill, Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Account, Position, PositionSide
 from trading.engine.state import SafetyState
 from trading.safety.breaker import Trip, TripLevel
+from trading.store import schema
 from trading.store.batch import Batch
 from trading.store.journal import Journal
+
+Place = Path | str
+"""Where a database is: the path of a file, or the URL of one on a server."""
 
 BTC = "BTC/USDT"
 ETH = "ETH/USDT"
@@ -124,24 +130,59 @@ def batch(*changes: object, time_ms: int = T0, **rest: object) -> Batch:
     return Batch(time_ms=time_ms, changes=changes, **rest)  # type: ignore[arg-type]
 
 
-def url_of(path: Path) -> str:
-    return f"sqlite:///{path}"
+def url_of(place: Place) -> str:
+    return place if isinstance(place, str) else f"sqlite:///{place}"
 
 
-def open_journal(path: Path, *, busy_timeout_ms: int = 5_000) -> Journal:
-    return Journal.open(url_of(path), "bot-1", busy_timeout_ms=busy_timeout_ms)
+def open_journal(place: Place, *, busy_timeout_ms: int = 5_000) -> Journal:
+    return Journal.open(url_of(place), "bot-1", busy_timeout_ms=busy_timeout_ms)
 
 
-def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
-    """What the file holds, read by another connection."""
-    connection = sqlite3.connect(path)
+def empty_server_database(url: str) -> None:
+    """Make a migrated database on a server as it was when it was new, whatever a test has left."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        for table in schema.metadata.tables.values():
+            connection.execute(f"DELETE FROM {table.name}".encode())  # noqa: S608
+        connection.execute("ALTER SEQUENCE events_seq_seq RESTART; ALTER SEQUENCE commands_seq_seq RESTART")
+        connection.execute("INSERT INTO meta (id, app, created_ms) VALUES (1, %s, %s)", [schema.APP, T0 + 1])
+        connection.execute("INSERT INTO commits (id, number) VALUES (1, 0)")
+        connection.execute("INSERT INTO latches VALUES ('kill', false, '', '', NULL, NULL, '', '', NULL)")
+
+
+def run_sql(place: Place, sql: str) -> None:
+    """Change the database by another connection."""
+    if isinstance(place, str):
+        with psycopg.connect(place) as server:
+            server.execute(sql.encode())
+        return
+    connection = sqlite3.connect(place)
+    connection.execute(sql)
+    connection.commit()
+    connection.close()
+
+
+def rows(place: Place, sql: str) -> list[tuple[object, ...]]:
+    """What the database holds, read by another connection; money as its digits."""
+    if isinstance(place, str):
+        with psycopg.connect(place) as server:
+            found = server.execute(sql.encode()).fetchall()
+        return [tuple(str(value) if isinstance(value, Decimal) else value for value in row) for row in found]
+    connection = sqlite3.connect(place)
     try:
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
 
 
-def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
+_SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+_SERVER_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+
+
+def tables(place: Place) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table."""
-    names = [str(name) for (name,) in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-    return {name: rows(path, f'SELECT * FROM "{name}"') for name in names}  # noqa: S608
+    names = [str(name) for (name,) in rows(place, _SERVER_TABLES if isinstance(place, str) else _SQLITE_TABLES)]
+    return {name: rows(place, f'SELECT * FROM "{name}"') for name in names}  # noqa: S608

@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from types import TracebackType
 
-from tests.unit.store.store_helpers import T0, batch, open_journal, order, order_id, url_of
+from tests.unit.store.store_helpers import T0, Place, batch, open_journal, order, order_id, url_of
 from trading.domain.events import OrderAccepted
 from trading.store.database import open_database
 from trading.store.errors import KillLatched
@@ -33,7 +33,7 @@ def migrate_at_once(path: Path, barrier: Barrier, done: Synchronized[int]) -> No
     engine.dispose()
 
 
-def open_entries(path: Path, barrier: Barrier, first: int, count: Synchronized[int]) -> None:
+def open_entries(path: Place, barrier: Barrier, first: int, count: Synchronized[int]) -> None:
     """Commit one entry after another, each with an event, until the kill switch forbids it."""
     journal = open_journal(path)
     barrier.wait()
@@ -48,7 +48,7 @@ def open_entries(path: Path, barrier: Barrier, first: int, count: Synchronized[i
     raise AssertionError("the kill switch was never seen")
 
 
-def kill_after(path: Path, barrier: Barrier, entries: int, count: Synchronized[int]) -> None:
+def kill_after(path: Place, barrier: Barrier, entries: int, count: Synchronized[int]) -> None:
     """Set the kill switch as soon as so many entries were committed."""
     engine = open_database(url_of(path))
     barrier.wait()
@@ -60,17 +60,24 @@ def kill_after(path: Path, barrier: Barrier, entries: int, count: Synchronized[i
 
 _HOLD = """
 import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection = sqlite3.connect(sys.argv[1].removeprefix("sqlite:///"), isolation_level=None)
 connection.execute("BEGIN IMMEDIATE")
 print("held", flush=True)
 sys.stdin.read()
 connection.execute("ROLLBACK")
 """
+_HOLD_ON_SERVER = """
+import psycopg, sys
+connection = psycopg.connect(sys.argv[1])
+connection.execute("SELECT * FROM commits FOR UPDATE")
+print("held", flush=True)
+sys.stdin.read()
+connection.rollback()
+"""
 _BOT = """
 import sys
-from pathlib import Path
-from trading.store.lock import BotLock
-BotLock(Path(sys.argv[1])).acquire()
+from trading.store.bot_lock import bot_lock
+lock = bot_lock(sys.argv[1]).acquire()
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -79,11 +86,12 @@ sys.stdin.read()
 class _Other:
     """Another process that holds something until the end of the block, or until it is killed."""
 
-    code = ""
+    code = server_code = ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Place) -> None:
+        code = self.server_code if isinstance(place, str) else self.code
         self._process = subprocess.Popen(
-            [sys.executable, "-c", self.code, str(path)],
+            [sys.executable, "-c", code, url_of(place)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -109,12 +117,13 @@ class WriteLockHeld(_Other):
     """Another process has begun to write to the database, and does not end."""
 
     code = _HOLD
+    server_code = _HOLD_ON_SERVER
 
 
 class BotRunning(_Other):
     """Another process holds the bot's lock."""
 
-    code = _BOT
+    code = server_code = _BOT
 
 
 def is_whole(path: Path) -> bool:

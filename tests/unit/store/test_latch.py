@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +10,7 @@ from tests.unit.store.store_helpers import (
     ACCOUNT,
     BTC,
     T0,
+    Place,
     batch,
     decision,
     fill,
@@ -60,7 +60,7 @@ def test_it_is_set_made_effective_and_reset(journal: Journal) -> None:
     assert latch_kill(engine, "web", "again", T0 + 20).effective_ms is None
 
 
-def test_the_second_time_changes_nothing(path: Path, journal: Journal) -> None:
+def test_the_second_time_changes_nothing(place: Place, journal: Journal) -> None:
     engine = journal.engine
     assert mark_effective(engine, T0) == reset_kill(engine, "x", "y", T0) == KillState(active=False)
     first = kill(journal)
@@ -69,7 +69,7 @@ def test_the_second_time_changes_nothing(path: Path, journal: Journal) -> None:
     assert mark_effective(engine, T0 + 3) == effective
     reset_kill(engine, "owner", "all clear", T0 + 4)
     reset_kill(engine, "other", "other", T0 + 5)
-    assert rows(path, "SELECT type, time_ms FROM events") == [
+    assert rows(place, "SELECT type, time_ms FROM events") == [
         ("KillLatched", T0),
         ("KillEffective", T0 + 2),
         ("KillReset", T0 + 4),
@@ -77,34 +77,34 @@ def test_the_second_time_changes_nothing(path: Path, journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("state", [OrderState.INTENT, OrderState.SUBMITTING])
-def test_no_opening_order_is_recorded_after_it(path: Path, journal: Journal, state: OrderState) -> None:
+def test_no_opening_order_is_recorded_after_it(place: Place, journal: Journal, state: OrderState) -> None:
     kill(journal)
-    before = tables(path)
+    before = tables(place)
     with pytest.raises(KillLatched, match=r"kill switch is set \(by owner: looks wrong\)") as caught:
         journal.commit(batch(ACCOUNT, decision(1), order(1, state), candles=[]))
     assert (caught.value.by, caught.value.reason, caught.value.set_ms) == ("owner", "looks wrong", T0)
-    assert tables(path) == before
+    assert tables(place) == before
     reset_kill(journal.engine, "owner", "all clear", T0)
     journal.commit(batch(order(1, state)))
-    assert rows(path, "SELECT state FROM orders") == [(state.value,)]
+    assert rows(place, "SELECT state FROM orders") == [(state.value,)]
 
 
-def test_an_order_on_record_that_was_not_sent_stays_unsent(path: Path, journal: Journal) -> None:
+def test_an_order_on_record_that_was_not_sent_stays_unsent(place: Place, journal: Journal) -> None:
     journal.commit(batch(order(1, OrderState.INTENT)))
     kill(journal)
     with pytest.raises(KillLatched):
         journal.commit(batch(order(1, OrderState.SUBMITTING)))
     journal.commit(batch(order(1, OrderState.INTENT), ACCOUNT))
     journal.commit(batch(order(1, OrderState.CANCELED)))
-    assert rows(path, "SELECT state FROM orders") == [("canceled",)]
+    assert rows(place, "SELECT state FROM orders") == [("canceled",)]
 
 
-def test_what_was_sent_before_is_followed_to_its_end(path: Path, journal: Journal) -> None:
+def test_what_was_sent_before_is_followed_to_its_end(place: Place, journal: Journal) -> None:
     journal.commit(batch(order(1), order(2), order(3)))
     kill(journal)
     journal.commit(batch(order(1), order(2, OrderState.UNKNOWN), order(3, OrderState.OPEN)))
     journal.commit(batch(order(3, OrderState.FILLED, filled="1.5"), fill("t1", 3)))
-    assert rows(path, "SELECT state FROM orders ORDER BY client_order_id") == [
+    assert rows(place, "SELECT state FROM orders ORDER BY client_order_id") == [
         ("submitting",),
         ("unknown",),
         ("filled",),
@@ -112,46 +112,46 @@ def test_what_was_sent_before_is_followed_to_its_end(path: Path, journal: Journa
 
 
 @pytest.mark.parametrize("purpose", [Purpose.STOP, Purpose.EXIT])
-def test_what_reduces_risk_is_never_refused(path: Path, journal: Journal, purpose: Purpose) -> None:
+def test_what_reduces_risk_is_never_refused(place: Place, journal: Journal, purpose: Purpose) -> None:
     kill(journal)
     journal.commit(batch(order(1, purpose=purpose), ACCOUNT))
-    assert rows(path, "SELECT symbol, purpose FROM orders") == [(BTC, purpose.value)]
+    assert rows(place, "SELECT symbol, purpose FROM orders") == [(BTC, purpose.value)]
 
 
-def test_it_is_effective_at_once_where_no_bot_runs(path: Path, journal: Journal) -> None:
+def test_it_is_effective_at_once_where_no_bot_runs(place: Place, journal: Journal) -> None:
     kill(journal)
-    with BotRunning(path):
+    with BotRunning(place):
         assert mark_effective_without_bot(journal.engine, T0 + 1).effective_ms is None
     assert mark_effective_without_bot(journal.engine, T0 + 2).effective_ms == T0 + 2
 
 
-def test_it_can_be_set_before_a_bot_ever_ran(path: Path) -> None:
-    engine = open_database(url_of(path))
+def test_it_can_be_set_before_a_bot_ever_ran(place: Place) -> None:
+    engine = open_database(url_of(place))
     latch_kill(engine, "owner", "not yet", T0)
     engine.dispose()
-    journal = open_journal(path)
+    journal = open_journal(place)
     with pytest.raises(KillLatched):
         journal.commit(batch(order(1)))
     journal.close()
 
 
-def test_setting_it_says_when_it_could_not_be_written(path: Path, journal: Journal) -> None:
-    engine = open_database(url_of(path), busy_timeout_ms=20)
-    with WriteLockHeld(path), pytest.raises(JournalError, match=r"locked"):
+def test_setting_it_says_when_it_could_not_be_written(place: Place, journal: Journal) -> None:
+    engine = open_database(url_of(place), busy_timeout_ms=20)
+    with WriteLockHeld(place), pytest.raises(JournalError, match=r"locked"):
         latch_kill(engine, "owner", "now", T0)
     assert read_kill(engine) == KillState(active=False)
     engine.dispose()
 
 
-def test_two_processes_race(path: Path) -> None:
+def test_two_processes_race(place: Place) -> None:
     """One opens orders as fast as it can, the other kills: in the file, none comes after the switch."""
-    journal = open_journal(path)
+    journal = open_journal(place)
     first = 0
-    for entries in (0, 1, 5, 23):
+    for entries in (0, 23) if isinstance(place, str) else (0, 1, 5, 23):
         barrier = SPAWN.Barrier(2)
         count = SPAWN.Value("i", 0)
-        bot = SPAWN.Process(target=open_entries, args=(path, barrier, first, count))
-        killer = SPAWN.Process(target=kill_after, args=(path, barrier, entries, count))
+        bot = SPAWN.Process(target=open_entries, args=(place, barrier, first, count))
+        killer = SPAWN.Process(target=kill_after, args=(place, barrier, entries, count))
         for process in (bot, killer):
             process.start()
         for process in (bot, killer):
@@ -159,9 +159,9 @@ def test_two_processes_race(path: Path) -> None:
         assert (bot.exitcode, killer.exitcode) == (0, 0)
         first += count.value
         assert count.value >= entries
-        assert rows(path, "SELECT count(*) FROM orders") == [(first,)]
-        ((latched_at,),) = rows(path, "SELECT max(seq) FROM events WHERE type = 'KillLatched'")
-        ((last_entry,),) = rows(path, "SELECT coalesce(max(seq), 0) FROM events WHERE type = 'OrderAccepted'")
+        assert rows(place, "SELECT count(*) FROM orders") == [(first,)]
+        ((latched_at,),) = rows(place, "SELECT max(seq) FROM events WHERE type = 'KillLatched'")
+        ((last_entry,),) = rows(place, "SELECT coalesce(max(seq), 0) FROM events WHERE type = 'OrderAccepted'")
         assert isinstance(latched_at, int)
         assert isinstance(last_entry, int)
         assert last_entry < latched_at

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from tests.unit.store.store_helpers import (
     T0,
     TRIP,
     VOTES,
+    Place,
     batch,
     candle,
     decision,
@@ -44,15 +44,15 @@ from trading.store.queries import Queries
 
 
 @pytest.fixture
-def queries(journal: Journal, path: Path) -> Iterator[Queries]:
-    queries = Queries.open(url_of(path))
+def queries(journal: Journal, place: Place) -> Iterator[Queries]:
+    queries = Queries.open(url_of(place))
     yield queries
     queries.close()
 
 
-def test_the_status_of_a_database_without_a_bot(path: Path) -> None:
-    open_database(url_of(path)).dispose()
-    queries = Queries.open(url_of(path))
+def test_the_status_of_a_database_without_a_bot(place: Place) -> None:
+    open_database(url_of(place)).dispose()
+    queries = Queries.open(url_of(place))
     status = queries.status()
     queries.close()
     assert (status.bot_id, status.account, status.process, status.equity) == (None, None, None, None)
@@ -206,20 +206,20 @@ def test_events_are_followed_by_their_number(journal: Journal, queries: Queries)
     assert queries.event_range() == (1, 4)
 
 
-def test_reading_goes_on_while_another_process_writes(path: Path, journal: Journal, queries: Queries) -> None:
+def test_reading_goes_on_while_another_process_writes(place: Place, journal: Journal, queries: Queries) -> None:
     journal.commit(batch(ACCOUNT))
-    with WriteLockHeld(path):
+    with WriteLockHeld(place):
         assert queries.status().account == ACCOUNT
 
 
-def test_a_reader_in_the_middle_of_reading_holds_up_no_commit(path: Path) -> None:
-    journal = open_journal(path, busy_timeout_ms=0)
+def test_a_reader_in_the_middle_of_reading_holds_up_no_commit(place: Place) -> None:
+    journal = open_journal(place, busy_timeout_ms=0)
     journal.commit(batch(ACCOUNT))
-    queries = Queries.open(url_of(path))
+    queries = Queries.open(url_of(place))
     with reading(queries.engine) as connection:
-        before = connection.exec_driver_sql("SELECT cash FROM account").scalar()
+        before = str(connection.exec_driver_sql("SELECT cash FROM account").scalar())
         journal.commit(batch(replace(ACCOUNT, cash=Decimal(5))))
-        assert connection.exec_driver_sql("SELECT cash FROM account").scalar() == before == "900.10"
+        assert str(connection.exec_driver_sql("SELECT cash FROM account").scalar()) == before == "900.10"
     found = queries.status().account
     assert found is not None
     assert found.cash == 5
@@ -227,11 +227,11 @@ def test_a_reader_in_the_middle_of_reading_holds_up_no_commit(path: Path) -> Non
     journal.close()
 
 
-def test_reading_works_after_the_bot_has_gone(path: Path) -> None:
-    journal = open_journal(path)
+def test_reading_works_after_the_bot_has_gone(place: Place) -> None:
+    journal = open_journal(place)
     journal.commit(batch(ACCOUNT))
     journal.close()
-    queries = Queries.open(url_of(path))
+    queries = Queries.open(url_of(place))
     assert queries.status().account == ACCOUNT
     queries.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +18,7 @@ from tests.unit.store.store_helpers import (
     MINUTE_MS,
     T0,
     TRIP,
+    Place,
     batch,
     candle,
     decision,
@@ -107,7 +107,7 @@ def filled(journal: Journal) -> Iterator[Journal]:
     return journal
 
 
-def _ids(path: Path) -> dict[str, list[object]]:
+def _ids(place: Place) -> dict[str, list[object]]:
     columns = {
         "positions": "id",
         "orders": "client_order_id",
@@ -120,18 +120,18 @@ def _ids(path: Path) -> dict[str, list[object]]:
         "events": "seq",
         "trips": "id",
     }
-    content = {name: rows(path, f"SELECT {column} FROM {name} ORDER BY 1") for name, column in columns.items()}  # noqa: S608
+    content = {name: rows(place, f"SELECT {column} FROM {name} ORDER BY 1") for name, column in columns.items()}  # noqa: S608
     return {name: [row[0] for row in found] for name, found in content.items()}
 
 
 @pytest.mark.usefixtures("short_memory")
-def test_what_is_old_goes_and_what_is_needed_stays(path: Path, filled: Journal) -> None:
+def test_what_is_old_goes_and_what_is_needed_stays(place: Place, filled: Journal) -> None:
     # Order 7 is the last finished one, which the engine remembers.
     filled.commit(batch(order(8, OrderState.CANCELED, position="other")))
     before = filled.load()
     pruned = prune(filled.engine, LATER)
     assert not pruned.more
-    assert _ids(path) == {
+    assert _ids(place) == {
         "positions": ["open"],
         "orders": [order_id(n) for n in (4, 5, 6, 7, 8)],
         "fills": ["t4"],
@@ -155,12 +155,12 @@ def test_what_is_old_goes_and_what_is_needed_stays(path: Path, filled: Journal) 
     }
     assert filled.load() == before
     for table in ("account", "safety", "symbols", "latches", "processes", "meta"):
-        assert len(tables(path)[table]) >= 1
+        assert len(tables(place)[table]) >= 1
     assert prune(filled.engine, LATER).rows == {}
 
 
 @pytest.mark.usefixtures("short_memory")
-def test_an_order_at_work_keeps_its_whole_trade(path: Path, filled: Journal) -> None:
+def test_an_order_at_work_keeps_its_whole_trade(place: Place, filled: Journal) -> None:
     """A fill reported late belongs to an order of a position that is over: nothing of that trade goes before it."""
     filled.commit(
         batch(
@@ -170,14 +170,14 @@ def test_an_order_at_work_keeps_its_whole_trade(path: Path, filled: Journal) -> 
     )
     filled.commit(batch(order(8, OrderState.CANCELED, position="other")))
     prune(filled.engine, LATER)
-    found = _ids(path)
+    found = _ids(place)
     assert found["positions"] == ["closed", "open"]
     assert {order_id(1), order_id(7), order_id(8)} <= set(found["orders"])
     assert found["fills"] == ["t1", "t4"]
 
 
 @pytest.mark.usefixtures("short_memory")
-def test_the_order_of_a_late_fill_stays_with_the_position_that_it_opened(path: Path, journal: Journal) -> None:
+def test_the_order_of_a_late_fill_stays_with_the_position_that_it_opened(place: Place, journal: Journal) -> None:
     late = replace(order(1, OrderState.FILLED, position="closed", filled="1.5"), updated_ms=T0 + 5)
     closed = position("closed", closed_ms=T0 + 1)
     reopened = replace(position("late"), opened_ms=T0 + 5)
@@ -186,28 +186,28 @@ def test_the_order_of_a_late_fill_stays_with_the_position_that_it_opened(path: P
     assert prune(journal.engine, LATER).rows == {}
     journal.commit(batch(replace(reopened, closed_ms=T0 + 6)))
     assert prune(journal.engine, LATER).rows == {"positions": 2}
-    assert _ids(path)["fills"] == []
+    assert _ids(place)["fills"] == []
 
 
-def test_the_orders_that_the_engine_remembers_stay(path: Path, filled: Journal) -> None:
+def test_the_orders_that_the_engine_remembers_stay(place: Place, filled: Journal) -> None:
     before = filled.load()
     prune(filled.engine, LATER)
     assert filled.load() == before
-    assert len(_ids(path)["orders"]) == 7
+    assert len(_ids(place)["orders"]) == 7
     state = EngineState("bot-1")
     state.restore(before)
     assert len(state.orders) == 7
 
 
-def test_nothing_goes_before_its_time(path: Path, filled: Journal) -> None:
-    before = tables(path)
+def test_nothing_goes_before_its_time(place: Place, filled: Journal) -> None:
+    before = tables(place)
     limits = Retention()
     shortest = min(limits.events_days, limits.unfilled_orders_days, limits.candles_days)
     assert prune(filled.engine, T0 + shortest * DAY_MS).rows == {}
-    assert tables(path) == before
+    assert tables(place) == before
 
 
-def test_each_table_has_its_own_age(path: Path, filled: Journal) -> None:
+def test_each_table_has_its_own_age(place: Place, filled: Journal) -> None:
     limits = Retention()
     pruned = prune(filled.engine, T0 + limits.events_days * DAY_MS + 1)
     assert pruned.rows == {"events": 1}
@@ -217,35 +217,35 @@ def test_each_table_has_its_own_age(path: Path, filled: Journal) -> None:
     assert pruned.rows == {"candles": 2, "equity": 1}
 
 
-def test_events_and_decisions_are_limited_in_number_too(path: Path, journal: Journal) -> None:
+def test_events_and_decisions_are_limited_in_number_too(place: Place, journal: Journal) -> None:
     notes = [Notify(Level.INFO, "CODE", "text") for _ in range(20)]
     entries = [decision(n, Verdict.ENTER_LONG) for n in range(20)]
     journal.commit(batch(decision(0, symbol=ETH), *entries, notifications=notes))
     pruned = prune(journal.engine, T0, Retention(events_rows=5, decisions_rows=5))
     assert pruned.rows == {"events": 15, "decisions": 15}
-    found = _ids(path)
+    found = _ids(place)
     assert found["events"] == [16, 17, 18, 19, 20]
     assert found["decisions"] == sorted([f"{ETH}-0", *(f"{BTC}-{n}" for n in range(15, 20))])
 
 
-def test_numbers_of_events_are_never_given_twice(path: Path, journal: Journal) -> None:
+def test_numbers_of_events_are_never_given_twice(place: Place, journal: Journal) -> None:
     note = [Notify(Level.INFO, "CODE", "text")]
     journal.commit(batch(notifications=note * 3))
     prune(journal.engine, LATER)
-    assert _ids(path)["events"] == []
+    assert _ids(place)["events"] == []
     journal.commit(batch(notifications=note))
-    assert _ids(path)["events"] == [4]
+    assert _ids(place)["events"] == [4]
 
 
-def test_a_run_of_hold_goes_on_in_a_row_that_was_old(path: Path, journal: Journal) -> None:
+def test_a_run_of_hold_goes_on_in_a_row_that_was_old(place: Place, journal: Journal) -> None:
     journal.commit(batch(decision(0)))
     prune(journal.engine, LATER)
     journal.commit(batch(decision(1)))
-    assert rows(path, "SELECT first_ms, count FROM decisions") == [(T0, 2)]
+    assert rows(place, "SELECT first_ms, count FROM decisions") == [(T0, 2)]
 
 
 def test_each_transaction_is_small_and_their_number_bounded(
-    path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    place: Place, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "CHUNK", 10)
     monkeypatch.setattr(retention, "CANDLES_CHUNK", 10)
@@ -258,7 +258,7 @@ def test_each_transaction_is_small_and_their_number_bounded(
     commits: list[int] = []
 
     def note_commit(_: sa.Connection) -> None:
-        left = rows(path, "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM candles)")
+        left = rows(place, "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM candles)")
         commits.append(int(str(left[0][0])))
 
     assert prune(journal.engine, LATER, transactions=3) == retention.Pruned({"events": 30}, more=True)
@@ -267,20 +267,20 @@ def test_each_transaction_is_small_and_their_number_bounded(
     sa.event.remove(journal.engine, "commit", note_commit)
     steps = [before - after for before, after in pairwise(commits)]
     assert max(steps) == 10
-    assert _ids(path)["candles"] == []
+    assert _ids(place)["candles"] == []
 
 
 @pytest.mark.usefixtures("short_memory")
-def test_many_old_trades_go_in_chunks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_old_trades_go_in_chunks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "POSITIONS_CHUNK", 2)
-    journal = open_journal(path)
+    journal = open_journal(place)
     for n in range(5):
         done = order(n, OrderState.FILLED, position=f"p{n}", filled="1.5")
         journal.commit(batch(done, fill(f"t{n}", n), position(f"p{n}", closed_ms=T0 + n)))
     journal.commit(batch(order(9, OrderState.CANCELED, position="other")))
     assert prune(journal.engine, LATER, transactions=1).rows == {"positions": 2}
-    assert _ids(path)["positions"] == ["p2", "p3", "p4"]
-    assert _ids(path)["fills"] == ["t2", "t3", "t4"]
+    assert _ids(place)["positions"] == ["p2", "p3", "p4"]
+    assert _ids(place)["fills"] == ["t2", "t3", "t4"]
     assert prune(journal.engine, LATER).rows == {"positions": 3}
-    assert _ids(path)["orders"] == [order_id(9)]
+    assert _ids(place)["orders"] == [order_id(9)]
     journal.close()
