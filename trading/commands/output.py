@@ -57,7 +57,7 @@ def print_facts(facts: Iterable[tuple[str, str | Text]]) -> None:
     width = max(len(name) for name, _ in lines) + 2
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
     for name, value in lines:
-        console.print(Text(name.ljust(width), style="bold") + value)
+        console.print(Text.assemble((name.ljust(width), "bold"), value))
 
 
 def print_line(text: str, end: str | Text, *, style: str = "") -> None:
@@ -65,7 +65,7 @@ def print_line(text: str, end: str | Text, *, style: str = "") -> None:
     from rich.console import Console
     from rich.text import Text
 
-    Console(markup=False, highlight=False, emoji=False, soft_wrap=True).print(Text(text + "  ", style=style) + end)
+    Console(markup=False, highlight=False, emoji=False, soft_wrap=True).print(Text.assemble((f"{text}  ", style), end))
 
 
 def rounded(value: Decimal) -> Decimal:
