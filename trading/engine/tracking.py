@@ -26,7 +26,7 @@ from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
 from trading.engine.entries import enter_again
 from trading.engine.portfolio import book_fill
-from trading.engine.protection import on_unfilled
+from trading.engine.protection import on_unfilled, request_exit
 
 ABSENCES_NEEDED = 2
 INTERRUPTED = "INTERRUPTED"
@@ -271,8 +271,14 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
         query_due_ms=order.query_due_ms if order.reported_filled > filled else None,
     )
     _put(desk, changed)
-    if desk.state.safety.order_failures and order.intent.purpose is Purpose.ENTRY:
+    if intent.purpose is not Purpose.ENTRY:
+        return
+    if desk.state.safety.order_failures:
         desk.state.put(replace(desk.state.safety, order_failures=0))
+    position = desk.state.positions.get(intent.symbol)
+    if state is OrderState.REJECTED and position is not None:
+        # It was taken for gone, and something else may have been bought instead: more than was meant is held.
+        request_exit(desk, position, "late fill")
 
 
 def _open_state(order: Order) -> OrderState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.support.builders import ENTER, D
+from tests.support.builders import BOT, ENTER, D
 from tests.support.rig import Rig
 from trading.domain.actions import FetchAccount, Level, Notify
 from trading.domain.events import (
@@ -15,6 +15,7 @@ from trading.domain.events import (
     OrderRejected,
     OrderTriggered,
     QueryFailed,
+    Started,
 )
 from trading.domain.orders import OrderState, Purpose
 
@@ -283,6 +284,27 @@ def test_a_tombstone_that_fills_is_adopted_sold_and_its_rest_cancelled(rig: Rig)
     rig.fill(exit_id, "4", "101")
     assert rig.is_flat
     assert rig.cash == D(10_004)
+
+
+def test_a_tombstone_that_fills_beside_what_was_bought_instead_has_all_of_it_sold(rig: Rig) -> None:
+    """The entry was placed anew after a restart, and both have filled: more than the limits allow is not kept."""
+    lost = sent_entry(rig)
+    rig.send(Started(time_ms=rig.now, bot_id=BOT))
+    rig.snapshot(USDT="10000")
+    rig.absent(lost)
+    rig.absent(lost)
+    again = rig.one(Purpose.ENTRY)
+    rig.fill(again, "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.fill(lost, "10", "100")
+    assert rig.position.quantity == 20
+    assert rig.position.exit_reason == "late fill"
+    assert rig.cancels() == [stop]
+    rig.cancelled(stop)
+    rig.snapshot()
+    (exit_,) = rig.submitted()
+    assert exit_.quantity == 20
 
 
 # -- orders that are not ours, or not remembered
