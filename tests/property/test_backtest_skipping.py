@@ -22,7 +22,6 @@ from trading.decision.bars import Bars, BoolArray
 from trading.decision.params import StrategyParams
 from trading.decision.precomputed import PrecomputedSignals
 from trading.decision.signals import compute_signals
-from trading.decision.voting import VERDICTS
 from trading.domain.decisions import Verdict
 from trading.domain.errors import InvalidInput
 from trading.engine.config import EngineConfig, Timing
@@ -58,28 +57,40 @@ def random_costs(random: Random) -> Costs:
     )
 
 
-def random_pair(seed: int) -> tuple[CheckedRun, CheckedRun]:
-    """The same random market, run with candles left out and without."""
+def random_runs(seed: int) -> tuple[CheckedRun, CheckedRun, CheckedRun]:
+    """The same random market, with the candles left out that change nothing while flat, also while held, and none."""
     random = Random(f"skipping {seed}")
     markets = random.sample((BTC, ETH, DOGE), random.choice((1, 2, 3)))
     tables = [random_table(seed, m, random.randrange(50, 250), price=0.2 if m is DOGE else 100.0) for m in markets]
-    signals = RandomSignals(seed, enter=random.choice((0.01, 0.05, 0.2)), exit_=0.1)
+    signals = RandomSignals(
+        seed,
+        enter=random.choice((0.01, 0.05, 0.2)),
+        exit_=random.choice((0.01, 0.1)),
+        atr_pct=random.choice((1.0, 10.0)),  # stops that are soon met, and positions that last
+    )
+    protect = random.random() < 0.8
     settings = config(
         params=replace(ROUND_PARAMS, slippage_reserve_pct=D("0.5")),
         limits=replace(WIDE_LIMITS, max_orders_per_minute=random.choice((1, 1_000))),
         timing=Timing(reconcile_ms=0),
         breaker=random.choice((NO_BREAKER, BreakerLimits())),
         record_holds=False,
+        protect=protect,
+        # Without stops; of DOGE so little that a fall makes it dust.
+        fixed_quantity=None if protect else D(30),
     )
-    rows = {
-        table.symbol: np.array(
-            [signals.verdict(table.symbol, t) is Verdict.ENTER_LONG for t in table.open_time_ms.tolist()]
-        )
-        for table in tables
-    }
+
+    def rows(verdict: Verdict) -> dict[str, BoolArray]:
+        return {
+            table.symbol: np.array([signals.verdict(table.symbol, t) is verdict for t in table.open_time_ms.tolist()])
+            for table in tables
+        }
+
     costs, fill_at, close = random_costs(random), random.choice(tuple(FillAt)), random.random() < 0.5
 
-    def run(entry_rows: Mapping[str, BoolArray] | None) -> CheckedRun:
+    def run(
+        entry_rows: Mapping[str, BoolArray] | None = None, exit_rows: Mapping[str, BoolArray] | None = None
+    ) -> CheckedRun:
         made = CheckedRun(
             tables,
             settings,
@@ -88,27 +99,35 @@ def random_pair(seed: int) -> tuple[CheckedRun, CheckedRun]:
             {"USDT": D(10_000)},
             fill_at=fill_at,
             entry_rows=entry_rows,
+            exit_rows=exit_rows,
             checked=False,
         )
         return made.run(close_at_end=close)
 
-    return run(rows), run(None)
+    entries = rows(Verdict.ENTER_LONG)
+    return run(entries), run(entries, rows(Verdict.EXIT)), run()
 
 
 @share(0.5)
 @given(seed=st.integers(0, 2**32))
 def test_leaving_candles_out_changes_nothing(seed: int) -> None:
-    assert_same_end(*random_pair(seed))
+    flat, held, full = random_runs(seed)
+    assert_same_end(flat, full)
+    assert_same_end(held, full)
+    # Where the engine saw every candle of a position, it remembers the same peaks of equity, and the same time.
+    assert held.breakers == flat.breakers
+    assert held.runner.engine.state.now_ms == flat.runner.engine.state.now_ms
 
 
 def test_candles_are_left_out_and_trades_are_made() -> None:
-    handled, total, trades = 0, 0, 0
+    handled_flat, handled_held, total, trades = 0, 0, 0, 0
     for seed in range(10):
-        leaving_out, full = random_pair(seed)
-        handled += leaving_out.runner.candles_handled
+        flat, held, full = random_runs(seed)
+        handled_flat += flat.runner.candles_handled
+        handled_held += held.runner.candles_handled
         total += full.runner.candles_handled
         trades += len(full.collector.trades)
-    assert handled < 0.9 * total
+    assert handled_held < 0.9 * handled_flat < 0.9 * 0.9 * total
     assert trades > 50
 
 
@@ -146,7 +165,8 @@ def test_leaving_recorded_candles_out_changes_nothing(
         )
         for table in tables
     ]
-    rows = {s.symbol: s.warm & (s.verdict == VERDICTS.index(Verdict.ENTER_LONG)) for s in signals}
+    entries = {s.symbol: s.says(Verdict.ENTER_LONG) for s in signals}
+    exits = {s.symbol: s.says(Verdict.EXIT) for s in signals}
     settings = EngineConfig(
         bot_id="bot",
         instruments=default_instruments(table.symbol for table in tables),
@@ -155,12 +175,28 @@ def test_leaving_recorded_candles_out_changes_nothing(
         record_holds=False,
     )
 
-    def run(entry_rows: Mapping[str, BoolArray] | None) -> CheckedRun:
+    def run(
+        entry_rows: Mapping[str, BoolArray] | None = None, exit_rows: Mapping[str, BoolArray] | None = None
+    ) -> CheckedRun:
         source = PrecomputedSignals(signals, explain=False)
         deposits = {"USDT": capital}
-        return CheckedRun(tables, settings, source, BINANCE_SPOT, deposits, entry_rows=entry_rows, checked=False).run()
+        made = CheckedRun(
+            tables,
+            settings,
+            source,
+            BINANCE_SPOT,
+            deposits,
+            entry_rows=entry_rows,
+            exit_rows=exit_rows,
+            checked=False,
+        )
+        return made.run()
 
-    leaving_out, full = run(rows), run(None)
-    assert_same_end(leaving_out, full)
-    assert leaving_out.runner.candles_handled < full.runner.candles_handled
+    flat, held, full = run(entries), run(entries, exits), run()
+    assert_same_end(flat, full)
+    assert_same_end(held, full)
+    # Over several midnights, each of which begins a peak of its own.
+    assert held.breakers == flat.breakers
+    handled = [made.runner.candles_handled for made in (held, flat, full)]
+    assert handled[0] < 0.5 * handled[1] < 0.5 * handled[2]
     assert len(full.collector.trades) > 10

@@ -17,6 +17,7 @@ from trading.engine.state import Record
 from trading.exchange.costs import Costs, FeePolicy, FillAt
 from trading.exchange.simulated import SimulatedExchange
 from trading.market.candle_table import CandleTable
+from trading.safety.breaker import BreakerState
 
 ROUNDS_BETWEEN_FULL_CHECKS = 50
 
@@ -40,6 +41,7 @@ class CheckedRun:
         *,
         fill_at: FillAt = FillAt.NEXT_OPEN,
         entry_rows: Mapping[str, BoolArray] | None = None,
+        exit_rows: Mapping[str, BoolArray] | None = None,
         checked: bool = True,
     ) -> None:
         self.config = config
@@ -48,8 +50,9 @@ class CheckedRun:
         self.exchange = SimulatedExchange(config.instruments, deposits, costs, fill_at)
         self.collector = Collector()
         self.corrections: list[Correction] = []
+        self.breakers: list[BreakerState] = []
         self.runner = BacktestRunner(
-            tables, config, self.exchange, signals, entry_rows=entry_rows, on_records=self._take
+            tables, config, self.exchange, signals, entry_rows=entry_rows, exit_rows=exit_rows, on_records=self._take
         )
         self.checked = checked
         self._rounds = 0
@@ -94,5 +97,6 @@ class CheckedRun:
             self.exchange.check()
         self.collector.take(records)
         self.corrections += [record for record in records if isinstance(record, Correction)]
+        self.breakers += [record for record in records if isinstance(record, BreakerState)]
         if self.checked:
             self.check_balances()

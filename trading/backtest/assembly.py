@@ -11,7 +11,6 @@ from trading.decision.bars import Bars
 from trading.decision.params import StrategyParams
 from trading.decision.precomputed import PrecomputedSignals
 from trading.decision.signals import compute_signals
-from trading.decision.voting import VERDICTS
 from trading.domain.decisions import Verdict
 from trading.domain.errors import InvalidInput
 from trading.engine.config import EngineConfig, Timing
@@ -58,7 +57,7 @@ def run_backtest(
     strategy = params or StrategyParams()
     signals = PrecomputedSignals(explain=False)  # the report tells no reasons
     traded: list[CandleTable] = []
-    entry_rows = {}
+    entry_rows, exit_rows = {}, {}
     for table in sorted(tables, key=lambda t: t.symbol):
         bars = Bars(table.open_time_ms, table.open, table.high, table.low, table.close, table.volume)
         found = compute_signals(table.symbol, bars, interval_ms, strategy)
@@ -66,7 +65,8 @@ def run_backtest(
         rows = table.rows_between(since_ms, until_ms)
         if rows.stop > rows.start:
             traded.append(table.part(rows))
-            entry_rows[table.symbol] = found.warm[rows] & (found.verdict[rows] == VERDICTS.index(Verdict.ENTER_LONG))
+            entry_rows[table.symbol] = found.says(Verdict.ENTER_LONG)[rows]
+            exit_rows[table.symbol] = found.says(Verdict.EXIT)[rows]
     if not traded:
         raise InvalidInput("since and until", f"{since_ms} to {until_ms}", "a time in which there are candles")
     instruments = default_instruments(
@@ -86,7 +86,14 @@ def run_backtest(
     exchange = SimulatedExchange(instruments, {config.quote: balance}, costs)
     collected = Collector()
     runner = BacktestRunner(
-        traded, config, exchange, signals, entry_rows=entry_rows, on_records=collected.take, progress=progress
+        traded,
+        config,
+        exchange,
+        signals,
+        entry_rows=entry_rows,
+        exit_rows=exit_rows,
+        on_records=collected.take,
+        progress=progress,
     )
     runner.run()
     still_open = len(runner.engine.state.positions)

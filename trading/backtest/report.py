@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from trading.backtest.runner import EquityPoint
+from trading.backtest.equity import EquityPoint
 from trading.domain.decisions import Decision, Verdict
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Fill, Order, Purpose

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import NamedTuple
 
 import numpy as np
 
+from trading.backtest.equity import EquityPoint
+from trading.backtest.passing import Passing
 from trading.decision.bars import BoolArray
 from trading.decision.source import SignalSource
 from trading.domain.actions import Action, CancelOrder, Exit, FetchAccount, Notify, QueryOrder, SubmitOrder
@@ -28,13 +28,6 @@ from trading.market.batches import MergedOrder, merge
 from trading.market.candle_table import CandleTable
 
 ROUNDS_MAX = 1_000
-
-
-class EquityPoint(NamedTuple):
-    """The bot's worth (quote) at the close of a candle (UTC ms)."""
-
-    time_ms: int
-    equity: Decimal
 
 
 def carry_out(exchange: SimulatedExchange, action: Action, now_ms: int) -> list[Event]:
@@ -63,6 +56,8 @@ class BacktestRunner:
         entry_rows: by symbol, which rows of its table have a signal that an idle engine acts on; the other candles are
             left out while nothing is held or open. None hands every candle over. Candles can be left out only without
             periodic reconciliation: its answers move the engine's time on by the latency, whichever candle they follow.
+        exit_rows: with `entry_rows`, which rows have a signal on which a held position is sold; candles that change
+            nothing are then left out while positions are held, too.
         on_records: is given every changed record, in order.
         progress: is called with (batches done, batches in all), now and then.
 
@@ -78,6 +73,7 @@ class BacktestRunner:
         signals: SignalSource,
         *,
         entry_rows: Mapping[str, BoolArray] | None = None,
+        exit_rows: Mapping[str, BoolArray] | None = None,
         on_records: Callable[[list[Record]], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
@@ -90,7 +86,8 @@ class BacktestRunner:
         self.candles_handled = 0
         self._on_records = on_records
         self._progress = progress
-        self._wanted = self._wanted_candles(entry_rows) if entry_rows is not None else None
+        self._wanted = self._in_order(entry_rows) if entry_rows is not None else None
+        self._exits = self._in_order(exit_rows) if exit_rows is not None else None
         # Single elements are read much faster from memory views than from arrays.
         order = self.order
         self._closes, self._starts = memoryview(order.close_time_ms.data), memoryview(order.batch_start.data)
@@ -100,7 +97,7 @@ class BacktestRunner:
         """Handle every candle; with `close_at_end` sell what is still held, at the last price."""
         self._pump([Started(time_ms=int(self.order.close_time_ms[0]), bot_id=self.engine.config.bot_id)])
         total = len(self.order)
-        wanted = self._wanted_batches()
+        wanted, passing = self._wanted_batches(), self._passing()
         index = 0
         while index < total:
             if wanted is not None and self._is_idle():
@@ -108,6 +105,10 @@ class BacktestRunner:
                 if place == len(wanted):
                     break
                 index = wanted[place]
+            elif passing is not None:
+                index = passing.pass_over(index, self.equity)
+                if index == total:
+                    break
             self._step(index)
             index += 1
             if self._progress is not None and index % 1024 == 0:
@@ -119,13 +120,18 @@ class BacktestRunner:
         if self._progress is not None:
             self._progress(total, total)
 
-    def _wanted_candles(self, entry_rows: Mapping[str, BoolArray]) -> BoolArray:
-        """Which candles, in merged order, an idle engine acts on."""
-        wanted = np.zeros(len(self.order.row), dtype=np.bool_)
+    def _in_order(self, by_symbol: Mapping[str, BoolArray]) -> BoolArray:
+        """The rows' entries in the merged order of the candles."""
+        found = np.zeros(len(self.order.row), dtype=np.bool_)
         for index, table in enumerate(self.order.tables):
             mask = self.order.table_index == index
-            wanted[mask] = entry_rows[table.symbol][self.order.row[mask]]
-        return wanted
+            found[mask] = by_symbol[table.symbol][self.order.row[mask]]
+        return found
+
+    def _passing(self) -> Passing | None:
+        if self._wanted is None or self._exits is None:
+            return None
+        return Passing(self.order, self.engine, self.exchange, self._wanted, self._exits)
 
     def _wanted_batches(self) -> list[int] | None:
         """The batches that hold a wanted candle, ascending."""

@@ -24,7 +24,7 @@ from trading.decision.features import FeatureMatrix, compute_features
 from trading.decision.params import StrategyParams
 from trading.decision.regime import REGIMES
 from trading.decision.voting import VERDICTS, Ballot, Panel
-from trading.domain.decisions import Signal, Vote
+from trading.domain.decisions import Signal, Verdict, Vote
 from trading.domain.errors import InvalidInput
 
 _REGIME_NAMES: tuple[str, ...] = tuple(regime.value for regime in REGIMES)
@@ -72,6 +72,11 @@ class SignalTable:
 
     def __len__(self) -> int:
         return len(self.open_time_ms)
+
+    def says(self, verdict: Verdict) -> BoolArray:
+        """Which rows have a signal of this verdict, shape (n,)."""
+        found: BoolArray = self.warm & (self.verdict == VERDICTS.index(verdict))
+        return found
 
     def signal_at(self, row: int, explain: bool = True) -> Signal | None:
         """The signal of a row (None where it is not warm). With `explain`, its votes and reasons are worked out."""

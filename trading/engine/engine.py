@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from trading.decision.source import SignalSource
 from trading.domain.actions import Action, CancelOrder, QueryOrder, SubmitOrder
+from trading.domain.candles import Candle
 from trading.domain.errors import InvariantViolated
 from trading.domain.events import (
     AccountSnapshot,
@@ -40,6 +41,7 @@ from trading.engine.config import EngineConfig
 from trading.engine.desk import Desk
 from trading.engine.entries import on_signal
 from trading.engine.protection import on_position_candle, plan
+from trading.engine.quiet import QuietRange, QuietWorth, quiet_range, quiet_worth
 from trading.engine.reconciliation import on_snapshot
 from trading.engine.state import EngineState, Record, SymbolState
 from trading.safety.breaker import DAY_MS
@@ -89,6 +91,20 @@ class Engine:
     def is_idle(self, symbol: str) -> bool:
         """Whether nothing is held, open or in doubt in the symbol: only a signal can make it act."""
         return symbol not in self.state.positions and not self.state.live.get(symbol)
+
+    def quiet_range(self, symbol: str) -> QuietRange | None:
+        """Which prices leave the symbol's position as it is; None where that cannot be said."""
+        return quiet_range(self._desk, symbol)
+
+    def quiet_worth(self) -> QuietWorth | None:
+        """Which equity leaves the circuit breaker as it is, and until when; None where that cannot be said."""
+        return quiet_worth(self._desk)
+
+    def pass_over(self, candle: Candle) -> None:
+        """Take in the last of some candles that would have changed nothing but the symbol's last price."""
+        state = self.state
+        state.now_ms = max(state.now_ms, candle.close_time_ms)
+        state.put(SymbolState(symbol=candle.symbol, last_close_ms=candle.close_time_ms, price=candle.close))
 
     def handle(self, event: Event) -> list[Action]:
         """Take one event in; what is to be done about it. Changes of state are in `state.take_changes()`."""

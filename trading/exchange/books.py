@@ -44,10 +44,14 @@ class Book:
 
     def is_quiet(self, low: Decimal, high: Decimal) -> bool:
         """Whether prices from `low` to `high` leave every open order as it is. Cheap: most candles touch nothing."""
+        below, above = self._bounds or self.quiet_range()
+        return below < low and high < above
+
+    def quiet_range(self) -> tuple[Decimal, Decimal]:
+        """The prices strictly between which every open order stays as it is; none if one wants to trade."""
         if self._bounds is None:
             self._bounds = quiet_range(self.open.values(), self.instrument.tick_size)
-        below, above = self._bounds
-        return below < low and high < above
+        return self._bounds
 
     def changed(self) -> None:
         """An order has come, gone or changed."""

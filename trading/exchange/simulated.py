@@ -222,6 +222,10 @@ class SimulatedExchange:
         """Whether an order is open in the symbol. Without one, phases do no more than take the price."""
         return bool(self._book(symbol).open)
 
+    def quiet_range(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """The prices strictly between which no open order of the symbol is touched; none if one wants to trade."""
+        return self._book(symbol).quiet_range()
+
     def last_price(self, symbol: str) -> Decimal | None:
         """The last price of the market, None before the first candle."""
         return self._book(symbol).price

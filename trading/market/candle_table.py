@@ -68,15 +68,15 @@ class CandleTable:
 
         They are the shortest text of each float: the literal of the file, up to the 15 digits that a float holds.
         """
-        times, opens, highs, lows, closes, volumes = self._views
+        times, opens, highs, lows, closes, volumes = self.views
         return Candle(
             self.symbol,
             times[row],
             self.interval_ms,
-            _exact(opens[row]),
-            _exact(highs[row]),
-            _exact(lows[row]),
-            _exact(closes[row]),
+            exact_price(opens[row]),
+            exact_price(highs[row]),
+            exact_price(lows[row]),
+            exact_price(closes[row]),
             Decimal(repr(volumes[row])),
         )
 
@@ -85,8 +85,8 @@ class CandleTable:
         return [self.candle(row) for row in range(*slice(start, stop).indices(len(self)))]
 
     @cached_property
-    def _views(self) -> tuple[memoryview, ...]:
-        """The columns in their order; single elements are read much faster from these than from arrays."""
+    def views(self) -> tuple[memoryview, ...]:
+        """The columns in the order of `COLUMNS`; single elements are read much faster from these than from arrays."""
         return tuple(memoryview(getattr(self, name)) for name in COLUMNS)
 
     def price_decimals(self) -> int:
@@ -128,8 +128,8 @@ class CandleTable:
 
 
 @lru_cache(maxsize=8_192)
-def _exact(price: float) -> Decimal:
-    """The shortest text of the float, as a number. Prices come again and again, so the last ones are kept."""
+def exact_price(price: float) -> Decimal:
+    """The shortest text of the float, as an exact number. Prices come again and again, so the last ones are kept."""
     return Decimal(repr(price))
 
 
