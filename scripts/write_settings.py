@@ -54,8 +54,8 @@ def _page() -> Iterator[str]:
         yield f"## {title}\n\n{TABLE}"
         yield from (_row(line) for name, line in lines.items() if name in names)
         yield ""
-    yield "Exposures are counted with open orders and with orders in doubt, as if filled. Days and weeks are UTC; a loss"
-    yield "trips at the first value beyond its percentage, a count at the number itself."
+    yield "Exposures are counted with open orders and with orders in doubt, as if filled. Days and weeks are UTC."
+    yield "A loss trips at the first value beyond its percentage, a count at the number itself."
     yield "\n## Without effect in this version\n"
     yield "Setting one of these is no mistake; `check-config` and the log of `run` say that nothing comes of it.\n"
     yield from (f"- `{name}`: {why}" for name, why in {**UNUSED, **LATER_SETTINGS}.items())
