@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,17 @@ def test_a_mistake_of_ours_is_not_hidden(with_command: object) -> None:
 def test_what_a_command_returns_is_the_exit_code(value: int | None, code: int, with_command: object) -> None:
     with_command(click.Command("fail", callback=lambda: value))  # type: ignore[operator]
     assert trading.cli.main(["fail"]) == code
+
+
+@pytest.mark.parametrize(("name", "collects"), [("run", True), ("backtest", True), ("status", False)])
+def test_short_commands_do_not_stop_for_garbage(
+    name: str, collects: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = click.Command(name, callback=lambda: click.echo(gc.isenabled()))
+    monkeypatch.setattr(trading.cli.LazyGroup, "get_command", lambda *_: look)
+    assert trading.cli.main([name]) == 0
+    assert capsys.readouterr().out == f"{collects}\n"
+    assert gc.isenabled()
 
 
 def test_version() -> None:
