@@ -81,7 +81,9 @@ def test_a_replay_runs_to_its_end_and_can_be_looked_at(folder: Path) -> None:
     assert log[0]["TRADING_MARKET_DATA"] == "BTCUSDT-5m.csv"
     assert log[0]["KILL_SWITCH_SECRET"] == "********"
     assert "DATABASE_URL" not in log[0]
-    assert log[1]["label"] == "replay of recorded candles"
+    assert (log[1]["event"], log[1]["level"]) == ("bot.setting_without_effect", "warning")
+    assert log[1]["note"].startswith("KILL_SWITCH_SECRET (environment) has no effect")
+    assert log[2]["label"] == "replay of recorded candles"
     status = json.loads(tradebot("status", "--json", cwd=folder, TRADING_MARKET_DATA=".").stdout)
     assert (status["state"], status["positions"], status["live_orders"]) == ("stopped", 0, 0)
     trades = json.loads(tradebot("history", "--json", "--limit", "1000", cwd=folder).stdout)
