@@ -24,6 +24,7 @@ from trading.exchange.paper import PaperBook, PaperExchange
 from trading.exchange.paper_file import PaperFile
 from trading.exchange.records import SimState
 from trading.manager import TradingManager
+from trading.store.bot_lock import AnyBotLock
 from trading.store.journal import Journal
 
 PAPER = "paper.db"
@@ -177,12 +178,15 @@ def make_bot(
     costs: Costs = NO_COSTS,
     balance: str = "10000",
     busy_timeout_ms: int = 2_000,
+    database: str | None = None,
+    lock: AnyBotLock | None = None,
     on_notify: Callable[[Notify], None] | None = None,
     **options: Any,
 ) -> Bot:
-    """A bot on a paper exchange in `folder`; `options` are the manager's."""
+    """A bot on a paper exchange in `folder`, with its database there or at a URL; `options` are the manager's."""
     settings = settings or config(bot_id=BOT)
-    journal = Journal.open(url_of(folder), settings.bot_id, busy_timeout_ms=busy_timeout_ms)
+    url = database or url_of(folder)
+    journal = Journal.open(url, settings.bot_id, busy_timeout_ms=busy_timeout_ms, lock=lock)
     book = PaperBook(folder / PAPER, settings.instruments, {"USDT": Decimal(balance)}, costs)
     exchange = HookedExchange(book)
     told: list[Notify] = []

@@ -19,6 +19,7 @@ _BY_STATE = {
 # Where no connection came about, only the text says why.
 _BY_TEXT = {
     "password": "28",
+    'role "': "28",
     "no pg_hba.conf entry": "28",
     '" does not exist': "3D000",
     "too many": "53300",
