@@ -31,6 +31,7 @@ COMMANDS = {
     "cancel": "trading.commands.cancel",
     "resolve": "trading.commands.resolve",
     "check-config": "trading.commands.check_config",
+    "db": "trading.commands.db",
     "completion": "trading.commands.completion",
 }
 """Where each command is; its module has it as `command`. In the order of the help."""
