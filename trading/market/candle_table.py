@@ -143,6 +143,7 @@ def checked_table(
     columns: Mapping[str, NDArray[Any]],
     place: Place,
     now_ms: int | None = None,
+    time_name: str = COLUMNS[0],
 ) -> CandleTable:
     """A table of `columns` (those of `COLUMNS`, equally long), refused where it cannot be true.
 
@@ -152,6 +153,7 @@ def checked_table(
         columns: one array each; open_time_ms in UTC ms, whole numbers of any dtype.
         place: names a row in the error.
         now_ms: candles must have closed by then (UTC ms); None where any time will do.
+        time_name: what the error calls the column of open times.
 
     Raises:
         InvalidInput: the first row at fault, its column, the value, and what is allowed.
@@ -160,7 +162,7 @@ def checked_table(
         raise ValueError("columns differ in length")
     if not len(columns["open_time_ms"]):
         raise InvalidInput(place(0), "no candles", "at least one candle")
-    times = _checked_times(columns["open_time_ms"], interval_ms, place, now_ms)
+    times = _checked_times(columns["open_time_ms"], interval_ms, place, now_ms, time_name)
     values = {name: np.ascontiguousarray(columns[name], dtype=np.float64) for name in COLUMNS[1:]}
     _check_values(values, place)
     for array in (times, *values.values()):
@@ -168,13 +170,13 @@ def checked_table(
     return CandleTable(symbol=symbol, interval_ms=interval_ms, open_time_ms=times, **values)
 
 
-def _checked_times(given: NDArray[Any], interval_ms: int, place: Place, now_ms: int | None) -> Integers:
+def _checked_times(given: NDArray[Any], interval_ms: int, place: Place, now_ms: int | None, time_name: str) -> Integers:
     def refuse(bad: NDArray[np.bool_], allowed: str) -> None:
         if bad.any():
             row = int(bad.argmax())
             value = float(given[row])
             shown = int(value) if value.is_integer() else value
-            raise InvalidInput(f"{place(row)} column open_time_ms", shown, allowed)
+            raise InvalidInput(f"{place(row)} column {time_name}", shown, allowed)
 
     if given.dtype.kind != "i":
         refuse(~(np.isfinite(given) & (given == np.floor(given))), "a whole number of milliseconds since 1970 UTC")
