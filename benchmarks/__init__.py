@@ -1,0 +1,1 @@
+"""Every figure that this project quotes, measured beside its peers: `make bench`."""
