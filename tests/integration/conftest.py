@@ -1,0 +1,24 @@
+"""A folder whose writes cost no disk, for tests that run hundreds of bots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one; a folder of our own is made in it
+
+
+@pytest.fixture
+def quick_folder(tmp_path: Path) -> Iterator[Path]:
+    """A new folder in memory where the machine has one for that, else on disk. What is in it is gone afterwards."""
+    if not os.access(IN_MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(prefix="tradebot-test-", dir=IN_MEMORY))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
