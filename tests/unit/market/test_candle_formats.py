@@ -1,137 +1,35 @@
-"""Candle files of other programs: the same candles give the same table from each, and each kind of broken file is
-refused by file, line or row, and column.
-"""
+"""Each format gives the same candles; each kind of broken file is refused by file, line or row, and column."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import sys
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyarrow import feather, parquet
 
-from tests.unit.market.candle_helpers import MINUTE, csv_text
-from trading.domain.errors import InvalidInput
+from tests.unit.market.candle_helpers import MINUTE
+from tests.unit.market.candle_writers import (
+    FORMS,
+    HEADER,
+    ROWS,
+    START,
+    arrow_table,
+    binance_text,
+    expected,
+    feather_bytes,
+    json_text,
+    parquet_bytes,
+    put,
+    refused,
+    zipped,
+)
 from trading.market import candle_json, candle_unpack
-from trading.market.candle_binance import BINANCE_COLUMNS
-from trading.market.candle_files import load_candle_file, load_candles, name_of
-
-START = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp() * 1000)
-Row = tuple[Any, ...]
-# Values that only exact reading gives back: many digits, many decimals, large and small.
-ROWS: list[Row] = [
-    (START + i * MINUTE, f"0.{i + 1:08d}", "98765.43210001", "0.00000001", f"{i + 1}.1", f"271.6810{i + 1}")
-    for i in range(7)
-]
-HEADER = ",".join(BINANCE_COLUMNS)
-
-
-def binance_text(rows: list[Row], unit: int = 1, header: str = "") -> str:
-    lines = [
-        f"{time * unit},{','.join(map(str, values))},{(time + MINUTE) * unit - 1},9.5,3,1.25,2.5,0"
-        for time, *values in rows
-    ]
-    return "\n".join([*([header] if header else []), *lines, ""])
-
-
-def zipped(files: dict[str, str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", method) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return target.getvalue()
-
-
-def json_text(rows: list[Row]) -> str:
-    return json.dumps([[time, *map(float, values)] for time, *values in rows])
-
-
-def arrow_table(rows: list[Row], unit: str = "ms", ours: bool = False) -> pa.Table:
-    factor = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}[unit]
-    times = [int(row[0] * factor) for row in rows]
-    names = ["open", "high", "low", "close", "volume"]
-    values = {
-        name: pa.array([None if row[i] is None else float(row[i]) for row in rows], pa.float64())
-        for i, name in enumerate(names, start=1)
-    }
-    if ours:
-        return pa.table({"open_time_ms": pa.array(times, pa.int64()), **values})
-    return pa.table({"date": pa.array(times, pa.timestamp(unit, "UTC")), **values})
-
-
-def feather_bytes(table: pa.Table, **options: Any) -> bytes:
-    target = io.BytesIO()
-    feather.write_feather(table, target, **options)
-    return target.getvalue()
-
-
-def parquet_bytes(table: pa.Table, **options: Any) -> bytes:
-    target = io.BytesIO()
-    parquet.write_table(table, target, **options)
-    return target.getvalue()
-
-
-def reordered(table: pa.Table) -> pa.Table:
-    return table.select(table.column_names[::-1]).append_column("more", pa.array(["x"] * table.num_rows))
-
-
-ZIP_NAME = "BTCUSDT-1m-2025-01"
-FORMS: dict[str, tuple[str, Callable[[list[Row]], bytes]]] = {
-    "Binance": (f"{ZIP_NAME}.csv", lambda rows: binance_text(rows).encode()),
-    "Binance, header": (f"{ZIP_NAME}-05.csv", lambda rows: binance_text(rows, header=HEADER).encode()),
-    "Binance, CRLF": (f"{ZIP_NAME}.csv", lambda rows: binance_text(rows, 1, HEADER).replace("\n", "\r\n").encode()),
-    "Binance, us": (f"{ZIP_NAME}.csv", lambda rows: binance_text(rows, 1000).encode()),
-    "Binance, us, header": (f"{ZIP_NAME}.csv", lambda rows: binance_text(rows, 1000, HEADER).encode()),
-    "Binance, gzip": ("BTCUSDT-1m.csv.gz", lambda rows: gzip.compress(binance_text(rows).encode())),
-    "Binance, ZIP": (f"{ZIP_NAME}.zip", lambda rows: zipped({f"{ZIP_NAME}.csv": binance_text(rows, 1000)})),
-    "ZIP, stored, folder": (f"{ZIP_NAME}.zip", lambda rows: zipped({"a/": "", "a/b.csv": binance_text(rows)}, 0)),
-    "our CSV in a ZIP": (
-        "BTCUSDT-1m.zip",
-        lambda rows: zipped({"x.csv": csv_text(*(",".join(map(str, row)) for row in rows))}),
-    ),
-    "JSON": ("BTC_USDT-1m.json", lambda rows: json_text(rows).encode()),
-    "JSON, spread over lines": ("BTC_USDT-1m-spot.json", lambda rows: json_text(rows).replace(", ", " ,\n ").encode()),
-    "JSON, gzip": ("BTC_USDT_USDT-1m-futures.json.gz", lambda rows: gzip.compress(json_text(rows).encode())),
-    "Feather, ms": ("BTC_USDT-1m.feather", lambda rows: feather_bytes(arrow_table(rows))),
-    "Feather, s": ("BTC_USDT-1m.feather", lambda rows: feather_bytes(arrow_table(rows, "s"))),
-    "Feather, us": ("BTC_USDT-1m.feather", lambda rows: feather_bytes(arrow_table(rows, "us"), compression="zstd")),
-    "Feather, ns, batches": (
-        "BTC_USDT_USDT-1m-futures.feather",
-        lambda rows: feather_bytes(arrow_table(rows, "ns"), chunksize=2),
-    ),
-    "Feather, our columns": ("BTCUSDT-1m.feather", lambda rows: feather_bytes(arrow_table(rows, ours=True))),
-    "Parquet, our columns": ("BTCUSDT-1m.parquet", lambda rows: parquet_bytes(arrow_table(rows, ours=True))),
-    "Parquet, freqtrade's": ("BTC_USDT-1m.parquet", lambda rows: parquet_bytes(arrow_table(rows, "ns"))),
-    "Parquet, other order": (
-        "BTC_USDT-1m.parquet",
-        lambda rows: parquet_bytes(reordered(arrow_table(rows)), row_group_size=3),
-    ),
-}
-
-
-def put(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content)
-    return path
-
-
-def expected(folder: Path, rows: list[Row] = ROWS) -> list[Any]:
-    text = csv_text(*(",".join(map(str, row)) for row in rows))
-    return load_candle_file(put(folder, "expected.csv", text.encode()), symbol="BTC/USDT", interval_ms=MINUTE).candles()
-
-
-def refused(path: Path) -> InvalidInput:
-    with pytest.raises(InvalidInput) as error:
-        load_candle_file(path)
-    return error.value
+from trading.market.candle_files import load_candle_file
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -383,87 +281,3 @@ class TestArrow:
         error = refused(path)
         assert (error.field, error.value) == (self.NAME, f"{kind} without the package pyarrow")
         assert "install llm-tradebot[formats]" in error.allowed
-
-
-@pytest.mark.parametrize(
-    ("name", "symbol"),
-    [
-        ("BTCUSDT-1m-2024-01.zip", "BTC/USDT"),
-        ("BTCUSDT-1m-2024-01-05.csv", "BTC/USDT"),
-        ("BTC-USDT-1m-2024-01.csv.gz", "BTC/USDT"),
-        ("BTC_USDT-1m.feather", "BTC/USDT"),
-        ("BTC_USDT-1m-spot.json", "BTC/USDT"),
-        ("BTC_USDT_USDT-1m-futures.feather", "BTC/USDT"),
-        ("BTC_USD_BTC-1m-futures.feather", None),
-        ("BTC_USDT_USDT-1m.feather", None),
-        ("BTC_USDT_USDT-1m-mark.feather", None),
-        ("BTCUSDT-1m-2024.zip", None),
-        ("BTCUSDT-aggTrades-2024-01.zip", None),
-    ],
-)
-def test_names_of_binance_and_freqtrade(name: str, symbol: str | None) -> None:
-    assert name_of(Path(name)) == (None if symbol is None else (symbol, MINUTE))
-
-
-class TestFolder:
-    def months(self, folder: Path, *parts: tuple[str, list[Row]]) -> Path:
-        for period, rows in parts:
-            name = f"BTCUSDT-1m-{period}"
-            put(folder, f"{name}.zip", zipped({f"{name}.csv": binance_text(rows, 1000 if period > "2025" else 1)}))
-        return folder
-
-    def test_parts_become_one_table_in_order_of_time(self, tmp_path: Path) -> None:
-        # In order of names these are not in order of time; the day lies within the month and says the same.
-        folder = self.months(tmp_path, ("2025-02", ROWS[:3]), ("2024-12", ROWS[3:]), ("2024-12-31", ROWS[2:5]))
-        (table,) = load_candles(folder)
-        put(folder, "BTCUSDT-1m-2024-12.zip.CHECKSUM", b"not candles")
-        assert table.candles() == expected(tmp_path)
-        assert not table.close.flags.writeable
-
-    def test_a_missing_part_is_a_gap(self, tmp_path: Path) -> None:
-        (table,) = load_candles(self.months(tmp_path, ("2024-11", ROWS[:2]), ("2025-01", ROWS[5:])))
-        assert [gap.missing for gap in table.gaps()] == [3]
-
-    def test_parts_that_contradict_each_other_are_refused(self, tmp_path: Path) -> None:
-        other = (*ROWS[4][:4], "4.9", ROWS[4][5])
-        self.months(tmp_path, ("2024-11", ROWS[:5]), ("2024-12", [ROWS[3], other, *ROWS[5:]]))
-        with pytest.raises(InvalidInput) as error:
-            load_candles(tmp_path)
-        assert error.value.field == "BTCUSDT-1m-2024-12.zip line 2 column close"
-        assert error.value.value == 4.9
-        assert error.value.allowed == "5.1, as in BTCUSDT-1m-2024-11.zip line 5"
-
-    def test_a_part_beside_a_whole_history_is_refused(self, tmp_path: Path) -> None:
-        put(self.months(tmp_path, ("2024-12", ROWS)), "BTC_USDT-1m.json", json_text(ROWS).encode())
-        with pytest.raises(InvalidInput, match="one file for a symbol and timeframe"):
-            load_candles(tmp_path)
-
-    def test_spot_and_futures_are_not_mixed(self, tmp_path: Path) -> None:
-        for name in ("BTC_USDT-1m.feather", "BTC_USDT_USDT-1m-futures.feather"):
-            put(tmp_path, name, feather_bytes(arrow_table(ROWS)))
-        with pytest.raises(InvalidInput, match="one file for a symbol and timeframe"):
-            load_candles(tmp_path)
-
-    def test_each_symbol_may_have_its_own_format(self, tmp_path: Path) -> None:
-        self.months(tmp_path, ("2024-12", ROWS[:4]), ("2025-01", ROWS[4:]))
-        put(tmp_path, "ETH_USDT-1m.json", json_text(ROWS).encode())
-        put(tmp_path, "SOL_USDT_USDT-1m-futures.feather", feather_bytes(arrow_table(ROWS, "ns")))
-        put(tmp_path, "ADAUSDT-1m.parquet", parquet_bytes(arrow_table(ROWS, ours=True)))
-        tables = load_candles(tmp_path, interval_ms=MINUTE)
-        assert [table.symbol for table in tables] == ["ADA/USDT", "BTC/USDT", "ETH/USDT", "SOL/USDT"]
-        assert all(table.close.tolist() == tables[0].close.tolist() for table in tables)
-
-    def test_what_lies_beside_candles_is_passed_over(self, tmp_path: Path) -> None:
-        self.months(tmp_path, ("2024-12", ROWS))
-        for name, content in (
-            ("pairs.json", b'["BTC/USDT"]'),
-            ("leverage_tiers_USDT.json", b"{}"),
-            ("BTC_USDT_USDT-8h-funding_rate.feather", b""),
-            ("BTC_USDT_USDT-1m-mark.feather", b""),
-            ("BTC_USDT-trades.feather", b""),
-        ):
-            put(tmp_path, name, content)
-        assert [len(table) for table in load_candles(tmp_path)] == [len(ROWS)]
-        put(tmp_path, "candles.json", json_text(ROWS).encode())
-        with pytest.raises(InvalidInput, match=r"candles\.json"):
-            load_candles(tmp_path)
