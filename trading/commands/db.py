@@ -6,6 +6,12 @@ import click
 
 from trading.commands.options import data_dir_option, debug_option, json_option, reader_settings
 
+EPILOG = """\b
+Examples:
+  tradebot db info
+  tradebot db copy sqlite:///data/tradebot.db postgresql://bot@db.example/bot
+"""
+
 COPY_EPILOG = """\b
 Example:
   tradebot db copy sqlite:///data/tradebot.db postgresql://bot@db.example/bot
@@ -19,7 +25,7 @@ Example:
 """
 
 
-@click.group()
+@click.group(epilog=EPILOG)
 def command() -> None:
     """Look at the database, or copy it to another place."""
 
