@@ -340,9 +340,19 @@ class TradingManager:
             await self.database.answer([command for command in commands if command not in stops])
             for command in stops:
                 await self._stop_by(command)
-        entries_over = all(order.intent.purpose is not Purpose.ENTRY for order in self._live() if order.is_live)
-        if self.engine.state.safety.killed and entries_over:
+        if self.engine.state.safety.killed:
+            await self._finish_kill()
+
+    async def _finish_kill(self) -> None:
+        """Say that the kill is effective once no entry is open or in doubt.
+
+        On paper the candles' time stands still between them: what has to be asked about again is asked about now.
+        """
+        entries = [order for order in self._live() if order.is_live and order.intent.purpose is Purpose.ENTRY]
+        if not entries:
             await self.database.confirm_kill()
+        elif isinstance(self.exchange, CandleDriven) and not all(map(is_left_to_a_person, entries)):
+            await self.tick(self.config.timing.query_ms / 1000)
 
     async def _stop_by(self, command: Command) -> None:
         """Begin the stop that an operator asked for; it is answered when it has ended."""
