@@ -389,8 +389,9 @@ class TradingManager:
 
     async def _close(self, code: int) -> None:
         """Let go of everything; the exchange last. Nothing that fails here keeps the rest open."""
-        await self.database.answer_stops(self._stops, f"{ENDED}{code}")
-        await self.database.beat("stopped")
+        if code != ExitCode.FORCED:
+            await self.database.answer_stops(self._stops, f"{ENDED}{code}")
+            await self.database.beat("stopped")
         self._notices.close(NOTICES_SECONDS)
         self.line.close()
         await self.database.close()

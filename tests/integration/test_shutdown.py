@@ -217,7 +217,7 @@ def test_a_locked_database_keeps_no_position_open(tmp_path: Path) -> None:
     lock = sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None)
     code = run_until(bot, has_handled(bot), lambda: lock.execute("BEGIN IMMEDIATE"), stop(bot))
     assert code == ExitCode.FAILED
-    assert "the journal lacks the last events" in bot.told[-1].text
+    assert "the journal lacks the last changes" in bot.told[-1].text
     assert resting(tmp_path) == []
     assert TradingState.load(tmp_path / "state.json").positions == []
     lock.execute("ROLLBACK")

@@ -138,7 +138,7 @@ class BotProcess:
 
     def texts(self) -> list[str]:
         """The lines that are no log lines: what the command line itself has to say."""
-        return [line["text"] for line in self.lines if not line["event"]]
+        return [line["text"] for line in self.lines if not line["event"] and line["text"]]
 
     def _read(self) -> None:
         assert self._process.stderr is not None

@@ -72,6 +72,11 @@ class CommitLine:
         """Whether events have been handled that no commit holds yet. They led to no action."""
         return bool(self._events)
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether the state has changed since the last commit: a restart would not know of it."""
+        return bool(self.engine.state.changes)
+
     async def take(self, events: Sequence[Event], *, may_wait: bool = False) -> list[Action]:
         """Handle these events, commit, and give back what may now be carried out.
 

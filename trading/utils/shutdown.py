@@ -159,7 +159,8 @@ class GracefulShutdownHandler:
         elif code is ExitCode.OK and self._unsaved():
             code = ExitCode.FAILED
         self._tell(code, round(time.monotonic() - began, 2))
-        manager.watchdog.end_by(time.monotonic() + CLOSE_SECONDS, code, f"not closed within {CLOSE_SECONDS:g} s")
+        close_s = FORCED_GRACE_SECONDS if code is ExitCode.FORCED else CLOSE_SECONDS
+        manager.watchdog.end_by(time.monotonic() + close_s, code, f"not closed within {close_s:g} s")
         return int(code)
 
     def left(self) -> list[str]:
@@ -182,8 +183,8 @@ class GracefulShutdownHandler:
         return left if self._checked else [*left, "not checked with the exchange"]
 
     def _unsaved(self) -> list[str]:
-        lost = "the journal lacks the last events: the next start asks the exchange"
-        missing = [lost] if self.manager.line.has_uncommitted else []
+        lost = "the journal lacks the last changes: the next start asks the exchange"
+        missing = [lost] if self.manager.line.has_unsaved else []
         return missing if self._saved else [*missing, "the state file was not written"]
 
     async def _stop(self, deadline: float) -> None:
@@ -204,7 +205,7 @@ class GracefulShutdownHandler:
         while not await self._is_confirmed(deadline) or not is_done():
             await self._until(is_done, deadline)
         # A journal that is locked may be free again in a moment.
-        await self._until(lambda: not manager.line.has_uncommitted, protect_at)
+        await self._until(lambda: not manager.line.has_unsaved, protect_at)
 
     async def _command(self, kind: CommandKind) -> None:
         now_ms = self.manager.engine.state.now_ms
