@@ -18,6 +18,7 @@ from benchmarks.stream import stream
 def test_the_engine_and_a_naked_loop_end_at_the_same_cent() -> None:
     table = random_walk(3_000)
     equity = engine(table)
+    assert equity == engine(table, every_candle=False)
     assert equity == pytest.approx(naked_loop(table), abs=0.005)
     assert equity != pytest.approx(1_000_000, abs=0.005)
 
