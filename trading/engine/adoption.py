@@ -21,6 +21,7 @@ from trading.engine.ids import client_order_id
 
 NOT_REMEMBERED = "NOT_REMEMBERED"
 RESOLVED = "RESOLVED"
+IGNORED = "IGNORED"
 LEGS_AHEAD = 50
 ADOPTED_STOP_SHARE = Decimal("0.05")
 CHOICES = ("adopt", "ignore", "close")
@@ -29,6 +30,11 @@ CHOICES = ("adopt", "ignore", "close")
 def is_left_to_a_person(order: Order) -> bool:
     """Whether the engine must keep its hands off the order until it is resolved."""
     return order.code == NOT_REMEMBERED and not order.state.is_final
+
+
+def is_not_ours(order: Order) -> bool:
+    """Whether nothing that the exchange shows of the order is the bot's, or not before a person says so."""
+    return order.code in (NOT_REMEMBERED, IGNORED)
 
 
 def adopt_report(desk: Desk, report: OrderReport) -> Order | None:
@@ -59,8 +65,10 @@ def resolve(desk: Desk, command: Command) -> str | None:
     desk.touch(symbol)
     desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id}: {choice}, by {command.by}", symbol)
     if choice == "ignore":
+        # One that we placed and that a person has not found may still appear, and then is cancelled as any late one.
+        code = IGNORED if order.code == NOT_REMEMBERED else RESOLVED
         why = f"ignored by {command.by}"
-        desk.state.put(replace(order, state=OrderState.REJECTED, code=RESOLVED, message=why, query_due_ms=None))
+        desk.state.put(replace(order, state=OrderState.REJECTED, code=code, message=why, query_due_ms=None))
         return symbol
     if order.code == NOT_REMEMBERED and order.intent.side is Side.BUY and symbol not in desk.state.positions:
         desk.state.put(_position_for(desk, order))

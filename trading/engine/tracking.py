@@ -21,7 +21,7 @@ from trading.domain.events import (
 )
 from trading.domain.instruments import ZERO
 from trading.domain.orders import NOT_SENT, Fill, Order, OrderState, Purpose
-from trading.engine.adoption import NOT_REMEMBERED, adopt_report
+from trading.engine.adoption import adopt_report, is_not_ours
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
 from trading.engine.entries import enter_again
@@ -52,7 +52,7 @@ def on_accepted(desk: Desk, event: OrderAccepted) -> str | None:
                 absences=0,
             ),
         )
-    elif order.state is OrderState.REJECTED:
+    elif order.state is OrderState.REJECTED and not is_not_ours(order):
         desk.cancel_late(order)
     return order.intent.symbol
 
@@ -108,7 +108,7 @@ def on_filled(desk: Desk, event: OrderFilled) -> str | None:
     order = desk.state.orders.get(event.fill.client_order_id)
     if order is None:
         return _not_ours(desk, event.fill.client_order_id)
-    if order.code == NOT_REMEMBERED:
+    if is_not_ours(order):
         return order.intent.symbol
     _book(desk, order, event.fill)
     order = desk.state.orders[order.id]
@@ -197,7 +197,7 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
     order = desk.state.orders.get(report.client_order_id) or adopt_report(desk, report)
     if order is None:
         return None
-    if order.code == NOT_REMEMBERED:
+    if is_not_ours(order):
         return order.intent.symbol
     for fill in sorted(report.fills, key=lambda f: (f.time_ms, f.trade_id)):
         _book(desk, desk.state.orders[order.id], fill)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.support.builders import BOT, BTC, D, config
+from tests.support.builders import BOT, BTC, ENTER, D, config
 from tests.support.rig import Rig
 from trading.domain.events import CommandKind, OrderFound, OrderReport, Started
 from trading.domain.orders import OrderState, OrderType, Purpose, Side
@@ -123,6 +123,30 @@ def test_a_person_says_that_an_order_is_none_of_the_bots() -> None:
     assert rig.state_of(LOST) is OrderState.REJECTED
     assert rig.cancels() == []
     rig.entered()
+
+
+def test_an_order_that_is_none_of_the_bots_is_left_alone_whatever_it_does() -> None:
+    rig = Rig(config())
+    rig.send(Started(time_ms=rig.now, bot_id=BOT))
+    rig.snapshot(report(), USDT="10000")
+    rig.command(CommandKind.RESOLVE, LOST, "ignore")
+    rig.snapshot_again(report(), USDT="10000")
+    assert rig.cancels() == []
+    rig.accept(LOST)
+    assert rig.cancels() == []
+    rig.fill(LOST, "2", "90")
+    assert (rig.cancels(), rig.queries(), rig.is_flat, rig.cash) == ([], [], True, D(10_000))
+
+
+def test_an_order_of_ours_that_a_person_did_not_find_is_cancelled_when_it_appears() -> None:
+    rig = Rig.started()
+    rig.candle("100", say=ENTER)
+    order_id = rig.one(Purpose.ENTRY)
+    rig.unknown(order_id)
+    rig.command(CommandKind.RESOLVE, order_id, "ignore")
+    assert rig.is_flat
+    rig.send(OrderFound(time_ms=rig.now, report=rig.report(order_id, OrderState.OPEN)))
+    assert rig.cancels() == [order_id]
 
 
 @pytest.mark.parametrize(("target", "choice"), [("nothing", "adopt"), (LOST, "sell"), (LOST, "")])
