@@ -229,3 +229,38 @@ def test_an_answered_question_leaves_the_order_as_it_was() -> None:
     rig.send(Started(time_ms=rig.now, bot_id=BOT))
     rig.found(stop.id, OrderState.OPEN)
     assert rig.order(stop.id) == stop
+
+
+# -- what a crash leaves
+
+
+def test_a_cancel_that_was_recorded_as_the_bot_died_is_asked_for_again_at_once() -> None:
+    """It may never have been sent; waiting for its answer held an exit up for a candle."""
+    rig = Rig.holding()
+    stop = stop_of(rig)
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    assert rig.cancels() == [stop]
+    again = Rig(state=rig.engine.state)
+    again.now = rig.now
+    again.send(Started(time_ms=again.now, bot_id=BOT))
+    again.snapshot()
+    assert again.cancels() == [stop]
+
+
+def test_an_order_that_is_absent_before_the_account_is_read_is_not_given_up_yet() -> None:
+    """Its entry could not be placed anew, for want of a reconciliation, and was dropped for good."""
+    rig = Rig.started()
+    rig.candle("100", say=ENTER)
+    entry = rig.one(Purpose.ENTRY)
+    for _ in range(2):
+        rig = Rig(state=rig.engine.state)
+        rig.now = rig.engine.state.now_ms
+        rig.send(Started(time_ms=rig.now, bot_id=BOT))
+        (asked,) = rig.asked(FetchAccount)
+        rig.absent(entry)
+    assert rig.state_of(entry) is OrderState.UNKNOWN
+    rig.send(AccountSnapshot(time_ms=rig.now, token=asked.token, balances={"USDT": Balance(D(10_000))}))
+    rig.absent(entry)
+    assert rig.state_of(entry) is OrderState.REJECTED
+    (again,) = rig.submitted()
+    assert again.purpose is Purpose.ENTRY

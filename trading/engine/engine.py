@@ -212,10 +212,14 @@ class Engine:
             for order in self.state.live_orders(symbol):
                 if is_left_to_a_person(order):
                     continue
+                if order.cancel_requested_ms is not None:
+                    # No answer to it will come here; whether it was sent at all is not known. It may be asked again.
+                    long_ago = self.state.now_ms - self.config.timing.answer_ms
+                    order = replace(order, cancel_requested_ms=min(order.cancel_requested_ms, long_ago))
                 if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
-                    interrupted = replace(order, code=tracking.INTERRUPTED)
-                    tracking.mark_unknown(desk, interrupted, "in flight when the bot stopped")
-                desk.query(self.state.orders[order.id])
+                    order = replace(order, code=tracking.INTERRUPTED)
+                    order = tracking.mark_unknown(desk, order, "in flight when the bot stopped")
+                desk.query(order)
         desk.fetch_account()
         return set()
 

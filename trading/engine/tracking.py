@@ -95,12 +95,13 @@ def on_unknown(desk: Desk, event: OrderUnknown) -> str | None:
     return order.intent.symbol
 
 
-def mark_unknown(desk: Desk, order: Order, why: str) -> None:
-    """Put an order in doubt and plan the first question about it."""
+def mark_unknown(desk: Desk, order: Order, why: str) -> Order:
+    """Put an order in doubt and plan the first question about it; the order as it is then."""
     unknown = replace(order, state=OrderState.UNKNOWN, message=why, updated_ms=desk.state.now_ms)
     desk.touch(order.intent.symbol)
     desk.query(unknown, delay_ms=desk.config.timing.query_ms)
     desk.notify(Level.WARNING, "ORDER_UNKNOWN", f"outcome of {order.id} lost: {why}", order.intent.symbol)
+    return desk.state.orders[order.id]
 
 
 def on_filled(desk: Desk, event: OrderFilled) -> str | None:
@@ -163,15 +164,18 @@ def on_found(desk: Desk, event: OrderFound) -> str | None:
 
 
 def on_absent(desk: Desk, event: OrderAbsent) -> str | None:
-    """Not to be found. That ends an UNKNOWN order only if it can no longer appear, and was absent twice."""
+    """Not to be found. That ends an UNKNOWN order only if it can no longer appear, and was absent twice.
+
+    Before the account has been read nothing can follow from its end: the second time is not counted then.
+    """
     order = desk.state.orders.get(event.client_order_id)
     if order is None or order.state.is_final:
         return None
     if order.state not in _AWAITING or order.filled_quantity:
         return order.intent.symbol
     absences = order.absences + 1 if event.conclusive else 0
-    if absences < ABSENCES_NEEDED:
-        _put(desk, replace(order, absences=absences))
+    if absences < ABSENCES_NEEDED or not desk.ready:
+        _put(desk, replace(order, absences=min(absences, ABSENCES_NEEDED - 1)))
         return order.intent.symbol
     tombstone = replace(
         order, state=OrderState.REJECTED, absences=absences, code="ABSENT", message=event.message, query_due_ms=None
