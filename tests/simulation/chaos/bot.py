@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.chaos.faults import COMMIT, MOMENT, RECOVERY, Kind
+import sqlalchemy as sa
+
+from tests.simulation.chaos.faults import COMMIT, MOMENT, RECOVERY, Fault, Kind
 from tests.simulation.chaos.scenario import signals_of
 from tests.simulation.chaos.wire import Wire
 from tests.simulation.chaos.world import World
@@ -17,6 +21,7 @@ from tests.support.builders import BOT, T0
 from trading.decision.source import SignalSource
 from trading.domain.actions import Notify
 from trading.domain.events import CandleClosed, ClockTick, Event, Started
+from trading.domain.instruments import ZERO
 from trading.domain.orders import OrderIntent
 from trading.domain.positions import Correction, CorrectionKind
 from trading.engine.engine import Engine
@@ -25,15 +30,16 @@ from trading.live.commit_line import CommitLine
 from trading.live.database_calls import DatabaseCalls
 from trading.live.requests import Requests
 from trading.store.batch import Batch
-from trading.store.errors import JournalError
+from trading.store.database import reading
 from trading.store.journal import Journal
+from trading.store.schema import corrections
 
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only where the machine has it; no test depends on it
 ROUNDS_MAX = 300
 POLL_AFTER_S = 3
 FILES = ("", "-wal")
 CRASHES = frozenset({Kind.CRASH})
-COMMIT_FAULTS = frozenset({Kind.COMMIT_FAILS})
+COMMIT_FAULTS = frozenset({Kind.COMMIT_FAILS, Kind.COMMIT_UNHEARD})
 
 
 class Crash(BaseException):
@@ -61,6 +67,32 @@ class ChaosJournal(Journal):
     """The real journal, whose commits fail or kill the process where the schedule says so."""
 
     life: Bot | None = None
+    fault: Fault | None = None
+
+    def dust(self, symbols: Iterable[str]) -> dict[str, Decimal]:
+        """What is booked off as too small to sell, by symbol."""
+        found = dict.fromkeys(symbols, ZERO)
+        is_dust = corrections.c.kind == CorrectionKind.DUST.value
+        with reading(self.engine) as connection:
+            for symbol, quantity in connection.execute(
+                sa.select(corrections.c.symbol, corrections.c.quantity).where(is_dust)
+            ):
+                found[symbol] -= Decimal(quantity)
+        return found
+
+    def fail_where_told(self) -> None:
+        """Let SQLite's own COMMIT fail, or fail to be heard, while a fault is set."""
+        dialect = self.engine.dialect
+        do_commit = dialect.do_commit
+
+        def commit(connection: Any) -> None:
+            if self.fault is not None and self.fault.kind is not Kind.COMMIT_UNHEARD:
+                raise sqlite3.OperationalError("database or disk is full")
+            do_commit(connection)
+            if self.fault is not None:
+                raise sqlite3.OperationalError("disk I/O error")
+
+        dialect.do_commit = commit  # type: ignore[method-assign]
 
     def commit(self, batch: Batch) -> None:
         """See `Journal`."""
@@ -71,11 +103,13 @@ class ChaosJournal(Journal):
         life.moment("before commit")
         strikes = life.world.strikes
         strikes.count(COMMIT)
-        fault = strikes.of(COMMIT, COMMIT_FAULTS) or strikes.span(Kind.DISK_FULL, life.world.second)
-        if fault is not None:
-            life.world.note("commit failed")
-            raise JournalError("database: the disk is full")
-        super().commit(batch)
+        self.fault = strikes.of(COMMIT, COMMIT_FAULTS) or strikes.span(Kind.DISK_FULL, life.world.second)
+        try:
+            super().commit(batch)
+        finally:
+            if self.fault is not None:
+                life.world.note(f"{self.fault.kind}")
+            self.fault = None
         for record in batch.changes:
             if isinstance(record, Correction) and record.kind is CorrectionKind.DUST:
                 life.world.dust[record.symbol] -= record.quantity
@@ -101,6 +135,7 @@ class Disk:
         ChaosJournal.open(url, BOT).close()
         self._empty = self._path.read_bytes()
         self.journal = ChaosJournal.open(url, BOT)
+        self.journal.fail_where_told()
 
     @property
     def kill_file(self) -> Path:
@@ -145,18 +180,22 @@ class Bot:
         world: World,
         disk: Disk,
         before_sending: Callable[[Bot, OrderIntent], None],
+        *,
+        life: int,
         signals: SignalSource | None = None,
     ) -> None:
         self.world = world
         self.disk = disk
         self.is_dead = False
-        self.is_recovering = True
+        self.is_starting = True
+        self._is_first = life == 1
         self.death: str = ""
         self.notes: list[Notify] = []
         self.journal = disk.journal
         config = world.scenario.config
         state = EngineState(BOT)
         state.restore(self.journal.load())
+        world.dust.update(self.journal.dust(world.dust))
         self.engine = Engine(config, signals or signals_of(world.schedule.seed, world.scenario), state)
         self.line = CommitLine(
             self.engine, self.journal, on_notify=self._on_notify, monotonic=lambda: world.now_ms / 1000
@@ -164,15 +203,17 @@ class Bot:
         self.line._writer = Inline()
         self.database = DatabaseCalls(self.journal, disk.kill_file)
         self.database._thread = Inline()
-        wire = Wire(world, self.moment, lambda intent: before_sending(self, intent))
+        wire = Wire(world, self, lambda intent: before_sending(self, intent))
         self.requests = Requests(wire, self._entries_stopped)
         self.journal.life = self
+        self.on_moment: Callable[[str], None] = lambda name: None
         self._poll_at_s = world.second + POLL_AFTER_S
 
     def moment(self, name: str) -> None:
         """A moment at which the process can die; the name says which."""
         if self.is_dead:
             raise Crash(self.death)
+        self.on_moment(name)
         strikes = self.world.strikes
         names = [name, MOMENT, RECOVERY] if self.is_recovering else [name, MOMENT]
         for counted in names:
@@ -182,6 +223,11 @@ class Bot:
             self.death = name
             self.disk.die()
             raise Crash(name)
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether this life began with a crash and has not got over it."""
+        return self.is_starting and not self._is_first
 
     @property
     def clock_ms(self) -> int:
@@ -210,7 +256,7 @@ class Bot:
         await self.pump([ClockTick(time_ms=now_ms)], may_wait=True)
         if not self.engine.ready:
             return
-        self.is_recovering = False
+        self.is_starting = False
         handled = [s.last_close_ms for s in self.engine.state.symbols.values()]
         for candles in self.world.closed_candles(max(handled, default=T0)):
             close_ms = candles[0].close_time_ms

@@ -21,9 +21,11 @@ class Kind(StrEnum):
 
     Of the market, by minute: GAP: opens `seconds` percent lower. THIN: next to no volume for `times` minutes.
 
-    Of the owner, at a second: PAUSE, RESUME, KILL, RESET_KILL, CLOSE_ALL, CLOSE_ONE, CANCEL_ENTRIES.
+    Of the owner, at a second: PAUSE, RESUME, KILL, RESET_KILL, CLOSE_ALL, CLOSE_ONE, CANCEL_ENTRIES; STOP_TAKEN_AWAY:
+    he cancels the bot's stops by hand, at the exchange.
 
-    Of the process: COMMIT_FAILS, by commit. CRASH, at a second or a moment, and down for `seconds`.
+    Of the process: COMMIT_FAILS, COMMIT_UNHEARD (it is written, and its answer lost), by commit. CRASH, at a second or
+    a moment, and down for `seconds`.
     """
 
     REQUEST_LOST = "request lost"
@@ -52,7 +54,9 @@ class Kind(StrEnum):
     CLOSE_ALL = "close all"
     CLOSE_ONE = "close one"
     CANCEL_ENTRIES = "cancel entries"
+    STOP_TAKEN_AWAY = "stop taken away"
     COMMIT_FAILS = "commit fails"
+    COMMIT_UNHEARD = "commit unheard"
     CRASH = "crash"
 
 
@@ -91,6 +95,7 @@ OF_OWNER = frozenset(
         Kind.CLOSE_ALL,
         Kind.CLOSE_ONE,
         Kind.CANCEL_ENTRIES,
+        Kind.STOP_TAKEN_AWAY,
     }
 )
 SECOND = "second"
@@ -99,7 +104,11 @@ COMMIT = "commit"
 MOMENT = "moment"
 """A moment is right before or after a commit or a request: where a process can die."""
 RECOVERY = "recovery moment"
-"""The same, counted while the bot recovers from a crash."""
+"""The same, counted only while the bot recovers from a crash."""
+REQUEST = "request"
+"""A request of any label."""
+RECOVERY_REQUEST = "recovery request"
+"""The same, counted only while the bot recovers from a crash."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

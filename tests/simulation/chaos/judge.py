@@ -87,15 +87,19 @@ class Judge:
 
     def after_step(self, bot: Bot) -> None:
         """Between two seconds: do the books add up (I6), and is what is held protected (I5)?"""
+        self.books_add_up(bot)
+        excused = not self.world.is_reachable() or not bot.engine.ready
+        for symbol in self.world.held:
+            self._watch(bot, symbol, excused=excused)
+
+    def books_add_up(self, bot: Bot) -> None:
+        """Equity is the same from both sides, and nothing held is negative (I6)."""
         state = bot.engine.state
         if portfolio.equity(state) != portfolio.equity_from_profit(state):
             raise Violation(f"I6: {portfolio.equity(state)} is not {portfolio.equity_from_profit(state)}")
         for position in state.positions.values():
             if position.quantity < 0:
                 raise Violation(f"I6: negative {position}")
-        excused = not self.world.is_reachable() or not bot.engine.ready
-        for symbol in self.world.held:
-            self._watch(bot, symbol, excused=excused)
 
     def dead(self) -> None:
         """The bot is dead: nobody protects anything now."""
@@ -125,10 +129,11 @@ class Judge:
         timing = self.world.scenario.config.timing
         doubt = timing.answer_ms + WINDOW_MS + 4 * timing.query_ms
         bound_ms = timing.protect_ms + timing.answer_ms + 2 * timing.query_ms + strikes * doubt
-        if any(f.kind in _HIDES_NEWS for f in self.world.schedule.faults):
+        struck = self.world.strikes.struck
+        if any(f.kind in _HIDES_NEWS for f in struck):
             bound_ms += timing.reconcile_ms
-        ahead = max((f.times for f in self.world.schedule.faults if f.kind is Kind.CLOCK_AHEAD), default=0)
-        return bound_ms // 1000 + ahead
+        slow = sum(f.times for f in struck if f.kind in (Kind.CLOCK_AHEAD, Kind.NEWS_LATE))
+        return bound_ms // 1000 + slow
 
     # -- when the faults are over
 
@@ -235,4 +240,4 @@ def _dust(bot: Bot, symbol: str) -> Decimal:
     return -sum((c.quantity for c in found), ZERO)
 
 
-_HIDES_NEWS = frozenset({Kind.NEWS_LOST, Kind.SILENCE, Kind.OUTAGE, Kind.NEWS_LATE, Kind.CRASH})
+_HIDES_NEWS = frozenset({Kind.NEWS_LOST, Kind.SILENCE})

@@ -157,7 +157,7 @@ class _Run:
         world = self.world
         self.lives += 1
         world.bot_started_ms = world.now_ms
-        self.bot = Bot(world, self.disk, self.judge.before_sending)
+        self.bot = Bot(world, self.disk, self.judge.before_sending, life=self.lives)
         world.note(f"bot starts, life {self.lives}")
         self._give_orders()
         await self.bot.start()
@@ -190,6 +190,8 @@ class _Run:
 
     def _owner_acts(self, second: int) -> None:
         for fault in self.world.strikes.between(self._told, second):
+            if fault.kind is Kind.STOP_TAKEN_AWAY:
+                self.world.take_stops_away()
             if fault.kind in OF_OWNER:
                 self.world.strikes.struck.append(fault)
                 self._queue.append(fault)
@@ -210,7 +212,7 @@ class _Run:
                 latch_kill(engine, "owner", "enough", now_ms)
             elif fault.kind is Kind.RESET_KILL:
                 reset_kill(engine, "owner", "go on", now_ms)
-            else:
+            elif fault.kind in _COMMANDS:
                 target = BTC.symbol if fault.kind is Kind.CLOSE_ONE else ""
                 queue_command(
                     engine,

@@ -21,9 +21,9 @@ from trading.exchange.costs import BINANCE_SPOT, Costs, FeePolicy
 from trading.safety.breaker import NO_BREAKER, BreakerLimits
 
 NOISE_MINUTES = 8
-SETTLE_MINUTES = 6
+SETTLE_MINUTES = 5
 """Longer than the longest wait between two tries of a refused exit and one periodic reconciliation together."""
-CLOSE_MINUTES = 4
+CLOSE_MINUTES = 3
 MINUTES = 1 + NOISE_MINUTES + SETTLE_MINUTES + CLOSE_MINUTES
 TIMING = Timing(reconcile_ms=60_000)
 
@@ -90,7 +90,7 @@ def scenario_of(seed: int, faults: tuple[Fault, ...]) -> Scenario:
         costs=replace(BINANCE_SPOT, fee_policy=policy, latency_ms=rng.choice((0, 50, 100)), **third),
         balances=balances,
         owned=owned,
-        candles=_candles(rng, faults, small=small),
+        candles=random_candles(rng, MINUTES, faults, small=small),
         enter=rng.choice((0.3, 0.5, 0.8)),
         exit=rng.choice((0.05, 0.15, 0.3)),
         chatty=rng.random() < 0.4,
@@ -98,14 +98,17 @@ def scenario_of(seed: int, faults: tuple[Fault, ...]) -> Scenario:
     )
 
 
-def _candles(rng: Random, faults: tuple[Fault, ...], *, small: bool) -> tuple[tuple[Candle, ...], ...]:
+def random_candles(
+    rng: Random, minutes: int, faults: tuple[Fault, ...] = (), *, small: bool = False, calm_after: int = NOISE_MINUTES
+) -> tuple[tuple[Candle, ...], ...]:
+    """Random walks of three symbols by minute, with the gaps and thin minutes of `faults`; plenty of volume at last."""
     gaps = {f.at: f.seconds for f in faults if f.kind is Kind.GAP and f.on == MINUTE}
     thin = {f.at + i for f in faults if f.kind is Kind.THIN and f.on == MINUTE for i in range(f.times)}
     sigma = rng.choice((0.001, 0.003, 0.008))
     prices = dict(_START)
-    minutes = []
-    for minute in range(MINUTES):
-        calm = minute > NOISE_MINUTES
+    rows = []
+    for minute in range(minutes):
+        calm = minute > calm_after
         row = []
         for instrument in (BTC, DOGE, ETH):
             last = prices[instrument.symbol]
@@ -123,8 +126,8 @@ def _candles(rng: Random, faults: tuple[Fault, ...], *, small: bool) -> tuple[tu
                 volume = D(0) if rng.random() < 0.5 else instrument.lot_step * 20
             row.append(Candle(instrument.symbol, T0 + minute * MINUTE_MS, MINUTE_MS, open_, high, low, close, volume))
             prices[instrument.symbol] = close
-        minutes.append(tuple(sorted(row, key=lambda candle: candle.symbol)))
-    return tuple(minutes)
+        rows.append(tuple(sorted(row, key=lambda candle: candle.symbol)))
+    return tuple(rows)
 
 
 def _volume(rng: Random, *, small: bool) -> Decimal:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Protocol
 
-from tests.simulation.chaos.faults import OF_REQUESTS, Kind
+from tests.simulation.chaos.faults import OF_REQUESTS, RECOVERY_REQUEST, REQUEST, Kind
 from tests.simulation.chaos.world import Answer, World
 from trading.domain.events import (
     CancelRejected,
@@ -22,23 +23,32 @@ REFUSAL = ("-1021", "Timestamp for this request is outside of the recvWindow.")
 BANNED = ("-1003", "Way too much request weight used; IP banned.")
 
 
+class Life(Protocol):
+    """What the wire needs to know of the bot at its end."""
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether it gets over a crash."""
+        ...
+
+    def moment(self, name: str) -> None:
+        """Right before or after a request, at which the bot may die: then this does not return."""
+        ...
+
+
 class Wire:
-    """One bot's connection: an `Exchange`. `moment` is called right before and after each request, and may not return.
+    """One bot's connection: an `Exchange`. `before_sending` is told of every order that is about to be sent."""
 
-    `before_entry` is told of every order that is about to be sent.
-    """
-
-    def __init__(
-        self, world: World, moment: Callable[[str], None], before_sending: Callable[[OrderIntent], None]
-    ) -> None:
+    def __init__(self, world: World, life: Life, before_sending: Callable[[OrderIntent], None]) -> None:
         self.instruments = world.scenario.config.instruments
         self._world = world
-        self._moment = moment
+        self._life = life
         self._before_sending = before_sending
         self._rng = Random(f"wire|{world.schedule.seed}")
 
     async def submit(self, order: Approved[OrderIntent], now_ms: int) -> Sequence[Event]:
         """See `Exchange`."""
+        self._world.hear(now_ms)
         world, intent = self._world, order.value
         order_id = intent.client_order_id
 
@@ -61,6 +71,7 @@ class Wire:
 
     async def cancel(self, client_order_id: str, symbol: str, now_ms: int) -> Sequence[Event]:
         """See `Exchange`."""
+        self._world.hear(now_ms)
         world = self._world
 
         def rejected(why: tuple[str, str]) -> Event:
@@ -79,6 +90,7 @@ class Wire:
 
     async def query(self, client_order_id: str, symbol: str, now_ms: int) -> Sequence[Event]:
         """See `Exchange`."""
+        self._world.hear(now_ms)
         world = self._world
         failed = QueryFailed(time_ms=world.now_ms, subject=client_order_id, message="no answer")
 
@@ -96,6 +108,7 @@ class Wire:
 
     async def account(self, token: int, now_ms: int) -> Sequence[Event]:
         """See `Exchange`."""
+        self._world.hear(now_ms)
         world = self._world
         failed = QueryFailed(time_ms=world.now_ms, subject="account", message="no answer")
 
@@ -114,6 +127,9 @@ class Wire:
     async def close(self) -> None:
         """See `Exchange`."""
 
+    def _names(self, label: str) -> list[str]:
+        return [label, REQUEST, RECOVERY_REQUEST] if self._life.is_recovering else [label, REQUEST]
+
     def _purpose(self, order_id: str) -> str:
         intent = self._world.arrived.get(order_id)
         return str(intent.purpose) if intent is not None else "unarrived"
@@ -122,10 +138,10 @@ class Wire:
         if self._world.scenario.jostle:
             for _ in range(self._rng.randrange(3)):
                 await asyncio.sleep(0)
-        self._moment(f"before {label}")
+        self._life.moment(f"before {label}")
         events = send(label)
         self._world.note(f"{label} {what} -> {', '.join(type(e).__name__ for e in events)}")
-        self._moment(f"after {label}")
+        self._life.moment(f"after {label}")
         return events
 
     def _ask(
@@ -141,7 +157,9 @@ class Wire:
         """What comes back for a request, as the schedule has it."""
         world = self._world
         strikes, second = world.strikes, world.second
-        strikes.count(label)
+        world.requests += 1
+        for name in self._names(label):
+            strikes.count(name)
         if strikes.span(Kind.BAN, second):
             return [refused(BANNED)]
         if strikes.span(Kind.OUTAGE, second):
@@ -159,7 +177,8 @@ class Wire:
         stale: Callable[[int], Sequence[Event]] | None,
     ) -> Sequence[Event]:
         world = self._world
-        fault = world.strikes.of(label, OF_REQUESTS)
+        found = (world.strikes.of(name, OF_REQUESTS) for name in self._names(label))
+        fault = next((fault for fault in found if fault is not None), None)
         match fault.kind if fault is not None else None:
             case Kind.REQUEST_LOST:
                 return [lost]

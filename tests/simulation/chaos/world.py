@@ -9,7 +9,7 @@ from random import Random
 
 from tests.simulation.chaos.faults import OF_MARKET, Kind, Schedule, Strikes
 from tests.simulation.chaos.scenario import Scenario, scenario_of
-from tests.support.builders import BTC, MINUTE, T0
+from tests.support.builders import BTC
 from trading.domain.candles import Candle
 from trading.domain.events import AccountSnapshot, Event, OrderAbsent, OrderAccepted, OrderFilled, OrderFound
 from trading.domain.instruments import ZERO
@@ -47,15 +47,19 @@ class World:
         self.strikes.struck.extend(f for f in schedule.faults if f.kind in OF_MARKET)
         self.tag = bot_tag(self.scenario.config.bot_id)
         self.exchange = SimulatedExchange(self.scenario.config.instruments, self.scenario.balances, self.scenario.costs)
-        self.now_ms = T0
+        first = self.scenario.candles[0][0]
+        self.begin_ms, self.interval_ms = first.open_time_ms, first.interval_ms
+        self.now_ms = self.begin_ms
+        self.follows_bot = False
         self.held: dict[str, Decimal] = dict.fromkeys(self.scenario.config.instruments, ZERO)
         self.cash = ZERO
         self.fills: dict[tuple[str, str], Fill] = {}
         self.arrived: dict[str, OrderIntent] = {}
         self.dust: dict[str, Decimal] = dict.fromkeys(self.scenario.config.instruments, ZERO)
         self.sent_ms: dict[str, int] = {}
-        self.bot_started_ms = T0
+        self.bot_started_ms = self.begin_ms
         self.absence_is_final = False
+        self.requests = 0
         self.log: list[str] | None = None
         self.requests_under_way: list[tuple[int, int, Answer]] = []
         self._rng = Random(f"world|{schedule.seed}")
@@ -71,7 +75,7 @@ class World:
     @property
     def second(self) -> int:
         """Seconds since the beginning."""
-        return (self.now_ms - T0) // SECOND
+        return (self.now_ms - self.begin_ms) // SECOND
 
     def note(self, text: str) -> None:
         """Write it into the log, where one is kept."""
@@ -100,29 +104,43 @@ class World:
 
     def closed_candles(self, after_ms: int) -> list[tuple[Candle, ...]]:
         """The candles that have closed by now, after the one that closed at `after_ms`, by minute."""
-        last = (self.now_ms - T0) // MINUTE
-        first = max((after_ms - T0) // MINUTE, 0)
+        last = (self.now_ms - self.begin_ms) // self.interval_ms
+        first = max((after_ms - self.begin_ms) // self.interval_ms, 0)
         return list(self.scenario.candles[first:last])
 
     def lower_close(self, symbol: str) -> Decimal:
         """The lower of the symbol's last two closes."""
-        closed = self.closed_candles(self.now_ms - 2 * MINUTE) or self.scenario.candles[:1]
+        closed = self.closed_candles(self.now_ms - 2 * self.interval_ms) or self.scenario.candles[:1]
         return min(c.close for row in closed for c in row if c.symbol == symbol)
 
     def _phase_ms(self) -> int:
         minute, is_range = divmod(self._phase, 2)
         if minute >= len(self.scenario.candles):
             return self.now_ms + 10**12
-        return T0 + minute * MINUTE + (RANGE_AFTER_MS if is_range else OPEN_AFTER_MS)
+        return self.begin_ms + minute * self.interval_ms + (RANGE_AFTER_MS if is_range else OPEN_AFTER_MS)
 
     def _move_market(self) -> None:
         minute, is_range = divmod(self._phase, 2)
         self._phase += 1
-        for candle in self.scenario.candles[minute]:
-            phase = self.exchange.range_phase if is_range else self.exchange.open_phase
-            events = phase(candle)
-            self._learn(events)
-            self.publish(events)
+        self.publish(self.market(self.scenario.candles[minute], is_range=bool(is_range)))
+
+    def market(self, candles: Sequence[Candle], *, is_range: bool) -> list[Event]:
+        """The open or the range of these candles; what has been already does nothing."""
+        phase = self.exchange.range_phase if is_range else self.exchange.open_phase
+        events = [event for candle in candles for event in phase(candle)]
+        self._learn(events)
+        return events
+
+    def fill_waiting(self) -> list[Event]:
+        """The candles are over: what waits for an open is filled at the last price."""
+        events = self.exchange.fill_waiting(self.now_ms)
+        self._learn(events)
+        return events
+
+    def hear(self, now_ms: int) -> None:
+        """A request comes with the bot's time, which is the world's where time is the candles'."""
+        if self.follows_bot:
+            self.now_ms = now_ms
 
     # -- what the exchange tells by itself
 
@@ -190,6 +208,14 @@ class World:
                     f"{self.selling(intent.symbol)} {intent.symbol} would be sold of {self.held[intent.symbol]} held"
                 )
         return self._answered(events)
+
+    def take_stops_away(self) -> None:
+        """The owner cancels the bot's stops, on the exchange's own page."""
+        for symbol in self.held:
+            for order in self.open_orders(symbol):
+                if order.intent.purpose is Purpose.STOP:
+                    self.note(f"the owner cancels {order.intent.client_order_id[:10]}")
+                    self.publish(self.exchange.cancel(order.intent.client_order_id, symbol, self.now_ms))
 
     def cancel(self, order_id: str, symbol: str) -> Sequence[Event]:
         """The cancel reaches the exchange."""
@@ -321,9 +347,9 @@ class World:
                 side=Side.SELL,
                 type=OrderType.LIMIT,
                 quantity=Decimal(1),
-                price=Decimal(100_000),
+                price=Decimal(10_000_000),
                 purpose=Purpose.EXIT,
-                created_ms=T0,
+                created_ms=self.begin_ms,
             ),
-            T0,
+            self.begin_ms,
         )
