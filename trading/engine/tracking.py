@@ -203,6 +203,8 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
         return None
     if is_not_ours(order):
         return order.intent.symbol
+    if _is_known(desk, order, report):
+        return order.intent.symbol
     for fill in sorted(report.fills, key=lambda f: (f.time_ms, f.trade_id)):
         _book(desk, desk.state.orders[order.id], fill)
     order = desk.state.orders[order.id]
@@ -233,6 +235,16 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
     if changed.reported_filled > changed.filled_quantity:
         desk.query(changed, delay_ms=desk.config.timing.query_ms)
     return order.intent.symbol
+
+
+def _is_known(desk: Desk, order: Order, report: OrderReport) -> bool:
+    """Whether it only says again how an order ended whose fills are booked: most of what a snapshot shows."""
+    return (
+        report.state is order.state
+        and order.is_settled
+        and report.filled_quantity <= order.reported_filled
+        and all(desk.state.order_of_trade(fill.symbol, fill.trade_id) == order.id for fill in report.fills)
+    )
 
 
 def _final_reported(desk: Desk, order: Order, report: OrderReport) -> str:

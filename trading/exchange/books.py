@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from trading.domain.errors import InvariantViolated
+from trading.domain.events import OrderReport
 from trading.domain.instruments import ZERO, Instrument
 from trading.domain.orders import Fill, OrderState
 from trading.exchange.ledger import Ledger
 from trading.exchange.matching import quiet_range
-from trading.exchange.records import Changes, Coin, MarketState, SimOrder, SimState, Trade
+from trading.exchange.records import Changes, Coin, MarketState, SimOrder, SimState, Trade, report_of
 
 FINISHED_ORDERS_KEPT = 2_000
 
@@ -74,6 +75,7 @@ class Books:
         self.orders: dict[int, SimOrder] = {}
         self.trades: dict[int, list[Trade]] = {}
         self._ended: dict[int, SimOrder] = {}
+        self._reports: dict[int, OrderReport] = {}
         self.next_order_id = 1
         self.next_trade_id = 1
         self._by_client: dict[str, int] = {}
@@ -135,7 +137,17 @@ class Books:
         """The finished orders that changed at `time_ms` (UTC) or later, by id. Earlier ones are never given again."""
         for order_id in [i for i, order in self._ended.items() if order.updated_ms < time_ms]:
             del self._ended[order_id]
+            self._reports.pop(order_id, None)
         return [self._ended[order_id] for order_id in sorted(self._ended)]
+
+    def report(self, order: SimOrder) -> OrderReport:
+        """The order as its owner is shown it. A finished one's is made once: nothing happens to it any more."""
+        known = self._reports.get(order.order_id)
+        if known is None:
+            known = report_of(order, self.fills(order))
+            if order.state.is_final:
+                self._reports[order.order_id] = known
+        return known
 
     def fills(self, order: SimOrder) -> list[Fill]:
         """The order's fills, oldest first."""
@@ -170,6 +182,7 @@ class Books:
         self._by_client = {order.intent.client_order_id: order.order_id for order in state.orders}
         self._ended = {order.order_id: order for order in state.orders if order.state.is_final}
         self._finished = list(self._ended)
+        self._reports.clear()
         self.next_order_id, self.next_trade_id = state.next_order_id, state.next_trade_id
         self.ledger.load(state.coins)
         known = {market.symbol: market for market in state.markets}
@@ -207,6 +220,7 @@ class Books:
     def _drop(self, order_id: int) -> None:
         order = self.orders.pop(order_id)
         self._ended.pop(order_id, None)
+        self._reports.pop(order_id, None)
         del self.trades[order_id]
         if self._by_client[order.intent.client_order_id] == order_id:
             del self._by_client[order.intent.client_order_id]

@@ -55,7 +55,7 @@ from trading.exchange.matching import (
     stop_price_of,
     worse,
 )
-from trading.exchange.records import Changes, MarketState, SimOrder, SimState, report_of
+from trading.exchange.records import Changes, MarketState, SimOrder, SimState
 
 ACCOUNT_WINDOW_MS = 24 * 3_600_000
 ACCOUNT_FINISHED_ORDERS_MAX = 1_000
@@ -134,7 +134,7 @@ class SimulatedExchange:
         if order is None:
             message = "the simulated exchange holds no order of this id, and requests to it cannot be late"
             return [OrderAbsent(time_ms=time_ms, client_order_id=client_order_id, conclusive=True, message=message)]
-        return [OrderFound(time_ms=time_ms, report=report_of(order, self._books.fills(order)))]
+        return [OrderFound(time_ms=time_ms, report=self._books.report(order))]
 
     def account(self, token: int, now_ms: int) -> list[Event]:
         """Balances, open orders, and the orders that ended within 24 h (the newest 1,000 of them), by exchange id."""
@@ -148,7 +148,7 @@ class SimulatedExchange:
                 time_ms=now_ms + self.costs.latency_ms,
                 token=token,
                 balances=books.ledger.balances(),
-                orders=tuple(report_of(order, books.fills(order)) for order in shown),
+                orders=tuple(map(books.report, shown)),
             )
         ]
 
