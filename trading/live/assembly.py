@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from trading.config import DEMO_SYMBOLS, DEMO_TIMEFRAME, Settings
 from trading.decision.params import StrategyParams
 from trading.decision.rolling import RollingSignals
@@ -14,12 +16,15 @@ from trading.domain.actions import Notify
 from trading.engine.config import EngineConfig, Timing
 from trading.exchange.instruments import default_instruments
 from trading.exchange.paper import PaperBook, PaperExchange
+from trading.live.database_calls import wall_ms
 from trading.manager import TradingManager
 from trading.market.candle_files import load_candles
 from trading.market.feed import DemoFeed, Feed, ReplayFeed
 from trading.store.bot_lock import AnyBotLock, bot_lock
 from trading.store.journal import Journal
 from trading.store.latch import KILL_FILE
+
+log = structlog.get_logger(__name__)
 
 BOT_ID = "tradebot"
 PAPER_FILE = "paper-exchange.db"
@@ -37,11 +42,22 @@ class Bot:
 
 
 def make_feed(settings: Settings) -> Feed:
-    """The feed that the settings name. Raises `InvalidInput` for symbols or a timeframe that the recording lacks."""
+    """The feed that the settings name.
+
+    Raises:
+        InvalidInput: a recording that cannot be used, candles from the future in it, or not all that the settings ask.
+    """
     if settings.is_demo:
         symbols = settings.symbols or DEMO_SYMBOLS
         return DemoFeed(symbols, settings.timeframe or DEMO_TIMEFRAME, settings.seed, float(settings.demo_speed))
-    tables = load_candles(Path(settings.market_data), symbols=settings.symbols, interval_ms=settings.interval_ms)
+    tables = load_candles(
+        Path(settings.market_data), symbols=settings.symbols, interval_ms=settings.interval_ms, now_ms=wall_ms()
+    )
+    for table in tables:
+        gaps = table.gaps()
+        if gaps:
+            missing, first = sum(gap.missing for gap in gaps), min(gap.after_ms for gap in gaps)
+            log.warning("feed.gaps", symbol=table.symbol, gaps=len(gaps), candles_missing=missing, first_after_ms=first)
     return ReplayFeed(tables, float(settings.replay_speed))
 
 
