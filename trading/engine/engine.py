@@ -32,7 +32,7 @@ from trading.domain.events import (
     QueryFailed,
     Started,
 )
-from trading.domain.orders import NOT_SENT, OrderState, Purpose
+from trading.domain.orders import NOT_SENT, Order, OrderState, Purpose
 from trading.engine import portfolio, tracking
 from trading.engine.adoption import is_left_to_a_person
 from trading.engine.breaker import watch_equity, watch_time
@@ -210,18 +210,21 @@ class Engine:
         desk.ready = False
         for symbol in sorted(self.state.live):
             for order in self.state.live_orders(symbol):
-                if is_left_to_a_person(order):
-                    continue
-                if order.cancel_requested_ms is not None:
-                    # No answer to it will come here; whether it was sent at all is not known. It may be asked again.
-                    long_ago = self.state.now_ms - self.config.timing.answer_ms
-                    order = replace(order, cancel_requested_ms=min(order.cancel_requested_ms, long_ago))
-                if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
-                    order = replace(order, code=tracking.INTERRUPTED)
-                    order = tracking.mark_unknown(desk, order, "in flight when the bot stopped")
-                desk.query(order)
+                if not is_left_to_a_person(order):
+                    desk.query(self._as_after_a_start(order))
         desk.fetch_account()
         return set()
+
+    def _as_after_a_start(self, order: Order) -> Order:
+        """The order with what a new process cannot know: what was asked of it before may have been sent, or not."""
+        if order.cancel_requested_ms is not None:
+            # No answer to it will come here: it may be asked for again.
+            long_ago = self.state.now_ms - self.config.timing.answer_ms
+            order = replace(order, cancel_requested_ms=min(order.cancel_requested_ms, long_ago))
+        if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
+            order = replace(order, code=tracking.INTERRUPTED)
+            order = tracking.mark_unknown(self._desk, order, "in flight when the bot stopped")
+        return order
 
     def _on_tick(self) -> None:
         """What time alone brings: a new day, what is overdue or due, periodic reconciliation."""
