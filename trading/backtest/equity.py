@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+
+import msgspec
 
 
-class EquityPoint(NamedTuple):
-    """The bot's worth (quote) at the close of a candle (UTC ms)."""
+class EquityPoint(msgspec.Struct, frozen=True, gc=False):
+    """The bot's worth (quote) at the close of a candle (UTC ms). There are many: the garbage collector passes by."""
 
     time_ms: int
     equity: Decimal

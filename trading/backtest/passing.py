@@ -65,9 +65,10 @@ class Passing:
         if quiet is None or held is None:
             return index
         first, total, worth = index, len(self._order), self._engine.equity()
+        closes, starts, until_ms = self._closes, self._starts, quiet.until_ms
         while index < total:
-            close_ms = self._closes[self._starts[index]]
-            after = self._worth_after(index, held, worth, quiet) if close_ms < quiet.until_ms else None
+            close_ms = closes[starts[index]]
+            after = self._worth_after(index, held, worth, quiet) if close_ms < until_ms else None
             if after is None:
                 break
             worth = after

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tests.support.builders import BTC, ETH, MINUTE, T0, D
 from tests.support.random_candles import random_table
+from trading.backtest.equity import EquityPoint
 from trading.backtest.report import (
     Collector,
     buy_and_hold_pct,
@@ -17,7 +18,6 @@ from trading.backtest.report import (
     summarise,
     trade_of,
 )
-from trading.backtest.runner import EquityPoint
 from trading.domain.decisions import Decision, Verdict
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, OrderIntent, OrderState, OrderType, Purpose, Side

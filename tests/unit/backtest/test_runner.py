@@ -9,6 +9,7 @@ from tests.support.builders import BTC, ENTER, ETH, EXIT, INSTRUMENTS, MINUTE, N
 from tests.support.checked_run import CheckedRun
 from tests.support.random_candles import random_table
 from tests.support.signals import RandomSignals, ScriptedSignals
+from trading.backtest.equity import EquityPoint
 from trading.backtest.runner import BacktestRunner, carry_out
 from trading.domain.actions import Action, CancelOrder, Exit, FetchAccount, Level, Notify, QueryOrder
 from trading.domain.decisions import Signal
@@ -57,7 +58,7 @@ def test_what_is_held_at_the_end_is_sold_at_the_last_price() -> None:
     assert trade.exit_reason == "end of data"
     assert trade.average_exit == 102
     assert found.runner.engine.state.positions == {}
-    assert found.runner.equity[-1] == (T0 + 3 * MINUTE, found.balances()["USDT"])
+    assert found.runner.equity[-1] == EquityPoint(T0 + 3 * MINUTE, found.balances()["USDT"])
 
 
 def test_or_kept_with_its_stop_where_that_is_asked_for() -> None:
