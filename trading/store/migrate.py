@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from trading.store.errors import DatabaseUnusable, ForeignDatabase, NewerSchema, NoDatabaseYet, OlderSchema
+from trading.store.errors import DatabaseUnusable, ForeignDatabase, NewerSchema, NoDatabaseYet, OlderSchema, explain
 from trading.store.lock import MigrationLock
 from trading.store.schema import APP, HEAD_REVISION, meta
 
@@ -114,8 +115,11 @@ def _set_wal(engine: sa.Engine) -> None:
 def _pragma(connection: sa.Connection, text: str) -> str:
     # On the driver's own connection, since the mode cannot be changed inside a transaction.
     cursor = connection.connection.cursor()
-    cursor.execute(text)
-    row = cursor.fetchone()
+    try:
+        cursor.execute(text)
+        row = cursor.fetchone()
+    except sqlite3.Error as error:
+        raise DatabaseUnusable(explain(error, location(connection.engine))) from error
     return str(row[0]) if row else ""
 
 
