@@ -17,14 +17,14 @@ from trading.decision.bars import Bars
 from trading.decision.precomputed import PrecomputedSignals
 from trading.decision.rolling import RollingSignals
 from trading.decision.signals import compute_signals
-from trading.decision.voting import VERDICTS
 from trading.domain.actions import FetchAccount
 from trading.domain.candles import Candle
-from trading.domain.decisions import Verdict
+from trading.domain.decisions import Decision, Verdict
 from trading.domain.events import AccountSnapshot
 from trading.domain.orders import Fill, Order
 from trading.domain.positions import Account, Balance
 from trading.engine.config import EngineConfig, Timing
+from trading.engine.state import Record
 from trading.exchange.costs import BINANCE_SPOT
 from trading.exchange.instruments import default_instruments
 from trading.exchange.paper import PaperBook, PaperExchange
@@ -45,13 +45,17 @@ MANY = 1_000_000
 
 
 class Outcome(NamedTuple):
-    """What a run came to: orders by id, fills and entries in order of time, the account here and at the exchange."""
+    """What a run came to: orders by id, fills and entries in order of time, the account here and at the exchange.
+
+    decisions: by id, those that are not HOLD, with their votes; only of a run to which every candle was handed over.
+    """
 
     orders: dict[str, Order]
     fills: list[Fill]
     entries: list[tuple[int, str]]
     account: Account | None
     balances: dict[str, Balance]
+    decisions: dict[str, Decision]
 
 
 class StoppingFeed(ReplayFeed):
@@ -117,24 +121,40 @@ def live(tables: Sequence[CandleTable], folder: Path, stops: Sequence[int] = ())
         sorted((d.time_ms, d.symbol) for d in decisions if d.verdict is Verdict.ENTER_LONG and not d.veto),
         queries.status().account,
         snapshot.balances,
+        {d.id: d for d in decisions if d.verdict is not Verdict.HOLD},
     )
     queries.close()
     return found
 
 
-def backtest(tables: Sequence[CandleTable]) -> Outcome:
-    """Through the backtest, which leaves out the candles on which nothing can happen."""
-    config = replace(config_for(tables), record_holds=False)
+def backtest(tables: Sequence[CandleTable], *, every_candle: bool = False) -> Outcome:
+    """Through the backtest, which leaves out the candles on which nothing can happen unless told to take every one."""
+    config = replace(config_for(tables), record_holds=every_candle)
     signals = PrecomputedSignals(explain_holds=False)
-    entry_rows = {}
+    entry_rows, exit_rows = {}, {}
     for table in tables:
         bars = Bars(table.open_time_ms, table.open, table.high, table.low, table.close, table.volume)
         found = compute_signals(table.symbol, bars, table.interval_ms, config.params)
         signals.put(found)
-        entry_rows[table.symbol] = found.warm & (found.verdict == VERDICTS.index(Verdict.ENTER_LONG))
+        entry_rows[table.symbol] = found.says(Verdict.ENTER_LONG)
+        exit_rows[table.symbol] = found.says(Verdict.EXIT)
     exchange = SimulatedExchange(config.instruments, {"USDT": CAPITAL}, BINANCE_SPOT)
     collected = Collector()
-    runner = BacktestRunner(tables, config, exchange, signals, entry_rows=entry_rows, on_records=collected.take)
+    decisions: dict[str, Decision] = {}
+
+    def take(records: list[Record]) -> None:
+        collected.take(records)
+        decisions.update((r.id, r) for r in records if isinstance(r, Decision) and r.verdict is not Verdict.HOLD)
+
+    runner = BacktestRunner(
+        tables,
+        config,
+        exchange,
+        signals,
+        entry_rows=None if every_candle else entry_rows,
+        exit_rows=None if every_candle else exit_rows,
+        on_records=take,
+    )
     runner.run(close_at_end=False)
     (snapshot,) = carry_out(exchange, FetchAccount(1), runner.engine.state.now_ms)
     assert isinstance(snapshot, AccountSnapshot)
@@ -144,6 +164,7 @@ def backtest(tables: Sequence[CandleTable]) -> Outcome:
         sorted((d.time_ms, d.symbol) for d in collected.entries if not d.veto),
         collected.account,
         snapshot.balances,
+        decisions,
     )
 
 
@@ -157,6 +178,13 @@ def assert_equal(one: Outcome, other: Outcome) -> None:
     assert one.balances == other.balances
 
 
+def assert_decided_alike(one: Outcome, other: Outcome) -> None:
+    """Every decision but HOLD, to the last digit of every vote and the last letter of its reasons."""
+    assert one.decisions.keys() == other.decisions.keys()
+    for decision_id, decision in one.decisions.items():
+        assert decision == other.decisions[decision_id]
+
+
 def demo_tables(candles: int, symbols: Sequence[str] = ("BTC/USDT", "ETH/USDT", "SOL/USDT")) -> list[CandleTable]:
     first = DEMO_START_MS // HOUR_MS
     market = DemoMarket(7, HOUR_MS)
@@ -167,7 +195,12 @@ def test_made_up_candles_give_the_same_live_and_in_the_backtest(tmp_path: Path) 
     tables = demo_tables(2_500)
     simulated = backtest(tables)
     assert len(simulated.entries) > 10
-    assert_equal(live(tables, tmp_path), simulated)
+    traded = live(tables, tmp_path)
+    assert_equal(traded, simulated)
+    told = backtest(tables, every_candle=True)
+    assert_equal(told, simulated)
+    assert len(told.decisions) > len(told.entries)
+    assert_decided_alike(traded, told)
 
 
 def test_a_bot_that_is_stopped_and_started_again_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
@@ -191,7 +224,9 @@ def test_the_recorded_month_gives_the_same_live_and_in_the_backtest(tmp_path: Pa
     tables = month(recorded_candles)
     simulated = backtest(tables)
     assert len(simulated.entries) > 100
-    assert_equal(live(tables, tmp_path), simulated)
+    traded = live(tables, tmp_path)
+    assert_equal(traded, simulated)
+    assert_decided_alike(traded, backtest(tables, every_candle=True))
 
 
 def month(folder: Path) -> list[CandleTable]:
