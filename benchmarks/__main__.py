@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
 import os
 import platform
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+
+import structlog
 
 from benchmarks import decision_path, live_path, processes, sma_cross
 from benchmarks.rows import Row
@@ -59,6 +62,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the candles")
     parser.add_argument("--only", choices=sorted(parts(False)), action="append", help="this part alone (repeatable)")
     given = parser.parse_args()
+    # What the bots say would end up in the table, and its writing in the figures.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     rows: list[Row] = []
     for name, measure in parts(given.quick).items():
         if given.only and name not in given.only:
