@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.builders import BOT, BTC, ENTER, ETH, MINUTE, T0, D, candle, config
 from tests.support.rig import Rig
@@ -26,6 +27,9 @@ from trading.domain.orders import NOT_SENT, Fill, OrderIntent, OrderState, Order
 from trading.domain.positions import Balance
 from trading.engine.config import EngineConfig
 from trading.engine.engine import Engine
+from trading.engine.ids import client_order_id
+from trading.exchange.costs import NO_COSTS
+from trading.exchange.simulated import SimulatedExchange
 from trading.live.commit_line import CommitLine
 from trading.safety.breaker import BreakerLimits
 from trading.store.batch import Batch
@@ -264,3 +268,48 @@ def test_an_order_that_is_absent_before_the_account_is_read_is_not_given_up_yet(
     assert rig.state_of(entry) is OrderState.REJECTED
     (again,) = rig.submitted()
     assert again.purpose is Purpose.ENTRY
+
+
+def test_orders_that_were_sent_and_not_stored_are_recognised_in_whatever_order_they_are_shown() -> None:
+    """With the journal down a stop was replaced, then the bot died: two orders of the position that no file knows."""
+    rig = Rig.holding()
+    position = rig.position
+    ids = [client_order_id(BOT, position.id, Purpose.STOP, position.orders_placed + ahead) for ahead in (1, 2)]
+    states = (OrderState.CANCELED, OrderState.OPEN)
+    first, second = (
+        replace(rig.report(stop_of(rig), state), client_order_id=order_id)
+        for order_id, state in zip(ids, states, strict=True)
+    )
+    again = Rig(state=rig.engine.state)
+    again.now = rig.now
+    again.send(Started(time_ms=again.now, bot_id=BOT))
+    assert ids[0] in again.queries(), "asked for by its id: the account's orders may not go back so far"
+    again.snapshot(second, first, rig.report(stop_of(rig), OrderState.CANCELED), USDT="9000", BTC="10")
+    assert again.state_of(ids[0]) is OrderState.CANCELED
+    assert again.state_of(ids[1]) is OrderState.OPEN
+    assert again.submitted() == []
+    assert again.position.orders_placed == position.orders_placed + 2
+
+
+def test_a_stop_that_exists_already_is_not_taken_for_refused() -> None:
+    """A restart that saw an old copy of the account sent a stop anew; 'duplicate' led to selling the position."""
+    rig = Rig.started()
+    rig.fill(rig.entered(), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    exchange = SimulatedExchange({BTC.symbol: BTC}, {"BTC": D(50)}, NO_COSTS)
+    exchange.observe(BTC.symbol, T0, D(100))
+    exchange.submit(rig.order(stop).intent, rig.now)
+    (refused,) = exchange.submit(rig.order(stop).intent, rig.now)
+    rig.send(refused)
+    assert rig.state_of(stop) is OrderState.UNKNOWN
+    assert rig.position.exit_reason == ""
+
+
+def test_a_fill_whose_news_is_lost_is_noticed_within_seconds() -> None:
+    """It was noticed by the next periodic reconciliation only: minutes without a stop."""
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.tick(rig.engine.config.timing.answer_ms)
+    assert rig.queries() == [entry]
+    rig.found(entry, OrderState.FILLED, "10", rig.a_fill(entry, "10", "100"))
+    assert rig.one(Purpose.STOP)

@@ -7,11 +7,12 @@ lost cannot be placed: they block entries in their symbol until `tradebot resolv
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
 
-from trading.domain.actions import Level
+from trading.domain.actions import Level, QueryOrder
 from trading.domain.events import Command, OrderReport
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, OrderIntent, OrderState, Purpose, Side
@@ -42,6 +43,36 @@ def adopt_report(desk: Desk, report: OrderReport) -> Order | None:
     if not report.client_order_id.startswith(desk.tag) or report.symbol not in desk.config.instruments:
         return None
     return _of_position(desk, report) or _unplaced(desk, report)
+
+
+def oldest_first(desk: Desk, reports: Sequence[OrderReport]) -> Sequence[OrderReport]:
+    """The reports with those of unstored orders last, in the order in which their positions sent them.
+
+    Each of them tells which id the position's next one has.
+    """
+    unstored = [
+        r for r in reports if r.client_order_id.startswith(desk.tag) and r.client_order_id not in desk.state.orders
+    ]
+    if not unstored:
+        return reports
+    legs: dict[str, int] = {}
+    for report in unstored:
+        position = desk.state.positions.get(report.symbol)
+        if position is not None:
+            legs.update((order_id, leg) for order_id, _, leg in _next_ids(desk, position))
+    unstored.sort(key=lambda report: legs.get(report.client_order_id, 0))
+    return [*(report for report in reports if report not in unstored), *unstored]
+
+
+def ask_for_unstored(desk: Desk, position: Position) -> None:
+    """Ask whether a stop or exit of the position was sent that was never stored: under the id that its next one has.
+
+    The account's orders may not go back far enough to show it, or be older than it.
+    """
+    leg = position.orders_placed + 1
+    for purpose in (Purpose.STOP, Purpose.EXIT):
+        order_id = client_order_id(desk.config.bot_id, position.id, purpose, leg)
+        desk.actions.append(QueryOrder(order_id, position.symbol))
 
 
 def resolve(desk: Desk, command: Command) -> str | None:
@@ -87,18 +118,25 @@ def _of_position(desk: Desk, report: OrderReport) -> Order | None:
     position = desk.state.positions.get(report.symbol)
     if position is None:
         return None
+    for order_id, purpose, leg in _next_ids(desk, position):
+        if order_id == report.client_order_id:
+            order = _order(desk, report, position.id, purpose, leg)
+            desk.state.put(replace(position, orders_placed=leg))
+            desk.state.put(order)
+            desk.touch(report.symbol)
+            ask_for_unstored(desk, desk.state.positions[report.symbol])
+            desk.notify(
+                Level.WARNING, "ORDER_ADOPTED", f"{purpose} order {order.id} was sent but not stored", report.symbol
+            )
+            return order
+    return None
+
+
+def _next_ids(desk: Desk, position: Position) -> Iterator[tuple[str, Purpose, int]]:
+    """Id, purpose and leg of the orders that the position may have sent after the last that was stored."""
     for leg in range(position.orders_placed + 1, position.orders_placed + LEGS_AHEAD + 1):
         for purpose in (Purpose.STOP, Purpose.EXIT):
-            if client_order_id(desk.config.bot_id, position.id, purpose, leg) == report.client_order_id:
-                order = _order(desk, report, position.id, purpose, leg)
-                desk.state.put(replace(position, orders_placed=leg))
-                desk.state.put(order)
-                desk.touch(report.symbol)
-                desk.notify(
-                    Level.WARNING, "ORDER_ADOPTED", f"{purpose} order {order.id} was sent but not stored", report.symbol
-                )
-                return order
-    return None
+            yield client_order_id(desk.config.bot_id, position.id, purpose, leg), purpose, leg
 
 
 def _unplaced(desk: Desk, report: OrderReport) -> Order:

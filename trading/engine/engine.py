@@ -34,7 +34,7 @@ from trading.domain.events import (
 )
 from trading.domain.orders import NOT_SENT, Order, OrderState, Purpose
 from trading.engine import portfolio, tracking
-from trading.engine.adoption import is_left_to_a_person
+from trading.engine.adoption import ask_for_unstored, is_left_to_a_person
 from trading.engine.breaker import watch_equity, watch_time
 from trading.engine.commands import on_command
 from trading.engine.config import EngineConfig
@@ -212,6 +212,8 @@ class Engine:
             for order in self.state.live_orders(symbol):
                 if not is_left_to_a_person(order):
                     desk.query(self._as_after_a_start(order))
+        for _, position in sorted(self.state.positions.items()):
+            ask_for_unstored(desk, position)
         desk.fetch_account()
         return set()
 

@@ -9,6 +9,7 @@ from trading.domain.events import AccountSnapshot, OrderReport
 from trading.domain.instruments import ZERO
 from trading.domain.orders import OrderState
 from trading.domain.positions import Account, Balance, Position
+from trading.engine.adoption import oldest_first
 from trading.engine.desk import Desk
 from trading.engine.portfolio import book_shortfall
 from trading.engine.tracking import apply_report
@@ -26,7 +27,8 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
         return set()
     _, then = asked
     _open_account(desk, snapshot)
-    touched = {symbol for report in snapshot.orders if (symbol := apply_report(desk, report)) is not None}
+    reports = oldest_first(desk, snapshot.orders)
+    touched = {symbol for report in reports if (symbol := apply_report(desk, report)) is not None}
     shown = {report.client_order_id for report in snapshot.orders}
     outdated = {report.symbol for report in snapshot.orders if _is_behind(desk, report)}
     for symbol, instrument in desk.config.instruments.items():

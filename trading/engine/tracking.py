@@ -20,7 +20,7 @@ from trading.domain.events import (
     QueryFailed,
 )
 from trading.domain.instruments import ZERO
-from trading.domain.orders import NOT_SENT, Fill, Order, OrderState, Purpose
+from trading.domain.orders import NOT_SENT, Fill, Order, OrderState, OrderType, Purpose
 from trading.engine.adoption import adopt_report, is_not_ours
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
@@ -48,7 +48,7 @@ def on_accepted(desk: Desk, event: OrderAccepted) -> str | None:
                 state=_open_state(order),
                 exchange_order_id=event.exchange_order_id,
                 accepted_ms=event.time_ms,
-                query_due_ms=None,
+                query_due_ms=_next_look(desk, order),
                 absences=0,
             ),
         )
@@ -124,7 +124,8 @@ def on_triggered(desk: Desk, event: OrderTriggered) -> str | None:
     if order is None:
         return _not_ours(desk, event.client_order_id)
     if not order.triggered and not order.state.is_final:
-        _put(desk, replace(order, triggered=True))
+        order = replace(order, triggered=True)
+        _put(desk, replace(order, query_due_ms=_next_look(desk, order)))
     return order.intent.symbol
 
 
@@ -218,16 +219,17 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
         reported_filled=max(order.reported_filled, report.filled_quantity),
         triggered=order.triggered or report.triggered,
         accepted_ms=order.accepted_ms if order.accepted_ms is not None else desk.state.now_ms,
-        query_due_ms=None,
         absences=0,
     )
+    due = None if report.state.is_final else _next_look(desk, changed)
+    changed = replace(changed, query_due_ms=due)
     if report.state.is_final:
         changed = replace(changed, state=report.state)
     elif order.state in _AWAITING:
         changed = replace(changed, state=_open_state(order))
     if changed.state.is_final:
         _end(desk, changed)
-    elif changed != replace(order, query_due_ms=None, absences=0):
+    elif changed != replace(order, query_due_ms=due, absences=0):
         _put(desk, changed)
     elif changed != order:
         # Only our question is answered; nothing happened to the order, whose times stay what they are.
@@ -284,8 +286,10 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
         filled_notional=order.filled_notional + fill.price * fill.quantity,
         reported_filled=max(order.reported_filled, filled),
         accepted_ms=order.accepted_ms if order.accepted_ms is not None else fill.time_ms,
-        query_due_ms=order.query_due_ms if order.reported_filled > filled else None,
     )
+    if order.reported_filled <= filled:
+        due = None if state.is_final else _next_look(desk, changed)
+        changed = replace(changed, query_due_ms=due)
     _put(desk, changed)
     if intent.purpose is not Purpose.ENTRY:
         return
@@ -295,6 +299,17 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if state is OrderState.REJECTED and position is not None:
         # It was taken for gone, and something else may have been bought instead: more than was meant is held.
         request_exit(desk, position, "late fill")
+
+
+def _next_look(desk: Desk, order: Order) -> int | None:
+    """When to ask about an open order: soon where it should fill at once, in case the news of its fills is lost.
+
+    One that rests is left to the periodic reconciliation.
+    """
+    if order.intent.type is not OrderType.MARKET and not order.triggered:
+        return None
+    now, due = desk.state.now_ms, order.query_due_ms
+    return due if due is not None and due > now else now + desk.config.timing.answer_ms
 
 
 def _open_state(order: Order) -> OrderState:

@@ -104,7 +104,15 @@ class SimulatedExchange:
         refusal = filters.INVALID_SYMBOL if book is None else self._refusal(book, intent)
         if book is None or refusal is not None:
             code, message = refusal or filters.INVALID_SYMBOL
-            return [OrderRejected(time_ms=time_ms, client_order_id=intent.client_order_id, code=code, message=message)]
+            return [
+                OrderRejected(
+                    time_ms=time_ms,
+                    client_order_id=intent.client_order_id,
+                    code=code,
+                    message=message,
+                    duplicate=refusal is filters.DUPLICATE_ORDER,
+                )
+            ]
         order = self._accept(book, intent, now_ms, time_ms)
         events: list[Event] = [
             OrderAccepted(

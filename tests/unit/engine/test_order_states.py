@@ -69,7 +69,11 @@ def test_an_order_accepted_late_is_no_longer_in_doubt(rig: Rig) -> None:
     rig.accept(order_id)
     assert rig.state_of(order_id) is OrderState.OPEN
     rig.tick(60_000)
-    assert rig.queries() == []
+    assert rig.queries() == [order_id], "a market order that does not fill is looked at now and then"
+    rig.absent(order_id)
+    rig.tick(5_000)
+    rig.absent(order_id)
+    assert rig.state_of(order_id) is OrderState.OPEN
 
 
 def test_a_refused_entry_frees_its_symbol(rig: Rig) -> None:
@@ -146,7 +150,8 @@ def test_an_unknown_order_that_is_found_open_goes_on(rig: Rig) -> None:
     order_id = doubtful_entry(rig)
     rig.found(order_id, OrderState.OPEN)
     assert rig.state_of(order_id) is OrderState.OPEN
-    assert rig.order(order_id).query_due_ms is None
+    rig.tick(5_000)
+    assert rig.queries() == [order_id], "a market order that does not fill is looked at again"
 
 
 def test_an_unknown_order_that_is_found_filled_is_booked_and_protected(rig: Rig) -> None:
