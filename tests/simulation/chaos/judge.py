@@ -131,7 +131,9 @@ class Judge:
         bound_ms = timing.protect_ms + timing.answer_ms + 2 * timing.query_ms + strikes * doubt
         struck = self.world.strikes.struck
         if any(f.kind in _HIDES_NEWS for f in struck):
-            bound_ms += timing.reconcile_ms
+            # What should fill is looked at anyway; a stop that rests only at the next reconciliation.
+            taken_away = any(f.kind is Kind.STOP_TAKEN_AWAY for f in struck)
+            bound_ms += timing.reconcile_ms if taken_away else timing.answer_ms + timing.query_ms
         slow = sum(f.times for f in struck if f.kind in (Kind.CLOCK_AHEAD, Kind.NEWS_LATE))
         return bound_ms // 1000 + slow
 

@@ -188,8 +188,21 @@ class World:
     def submit(self, intent: OrderIntent) -> Sequence[Event]:
         """The order reaches the exchange. It may do so once (I1)."""
         order_id = intent.client_order_id
+        events = self.exchange.submit(intent, self.now_ms)
+        if isinstance(events[0], OrderAccepted):
+            self._accepted(intent)
+        self._learn(events)
+        if intent.side is Side.SELL and self.selling(intent.symbol) > self.held[intent.symbol]:
+            if not self.promise_is_broken:
+                raise Violation(
+                    f"{self.selling(intent.symbol)} {intent.symbol} would be sold of {self.held[intent.symbol]} held"
+                )
+        return self._answered(events)
+
+    def _accepted(self, intent: OrderIntent) -> None:
+        order_id = intent.client_order_id
         if order_id in self.arrived:
-            raise Violation(f"I1: order {order_id} ({intent.purpose} {intent.symbol}) reached the exchange twice")
+            raise Violation(f"I1: order {order_id} ({intent.purpose} {intent.symbol}) was taken by the exchange twice")
         for other in self.arrived.values():
             same = (other.position_id, other.purpose, other.leg) == (intent.position_id, intent.purpose, intent.leg)
             if same or (
@@ -198,16 +211,7 @@ class World:
                 and other.position_id == intent.position_id
             ):
                 raise Violation(f"I1: two orders for one decision: {other} and {intent}")
-        events = self.exchange.submit(intent, self.now_ms)
-        if isinstance(events[0], OrderAccepted):
-            self.arrived[order_id] = intent
-        self._learn(events)
-        if intent.side is Side.SELL and self.selling(intent.symbol) > self.held[intent.symbol]:
-            if not self.promise_is_broken:
-                raise Violation(
-                    f"{self.selling(intent.symbol)} {intent.symbol} would be sold of {self.held[intent.symbol]} held"
-                )
-        return self._answered(events)
+        self.arrived[order_id] = intent
 
     def take_stops_away(self) -> None:
         """The owner cancels the bot's stops, on the exchange's own page."""
