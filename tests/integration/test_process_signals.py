@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -117,4 +116,4 @@ def test_a_bot_that_was_killed_in_its_stop_goes_on_stopping_next_time(tmp_path: 
         again.signal(signal.SIGTERM)
         assert again.end() == ExitCode.OK, again.tail()
     assert books(tmp_path / "data")["open"] == []
-    assert sqlite3.connect(tmp_path / "data" / "tradebot.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert rows(tmp_path / "data" / "tradebot.db", "PRAGMA integrity_check") == [("ok",)]
