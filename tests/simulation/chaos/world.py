@@ -187,7 +187,6 @@ class World:
 
     def submit(self, intent: OrderIntent) -> Sequence[Event]:
         """The order reaches the exchange. It may do so once (I1)."""
-        order_id = intent.client_order_id
         events = self.exchange.submit(intent, self.now_ms)
         if isinstance(events[0], OrderAccepted):
             self._accepted(intent)
