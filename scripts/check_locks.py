@@ -19,6 +19,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 LOCKS = {
     "requirements.txt": ["project.dependencies"],
     "requirements-build.txt": ["dependency-groups.build", "build-system.requires"],
+    "requirements-frontend.txt": ["dependency-groups.frontend"],
     "requirements-dev.txt": ["dependency-groups.dev"],
     "requirements-bench.txt": ["dependency-groups.bench"],
     "requirements-torch.txt": ["project.dependencies", "project.optional-dependencies.train"],

@@ -27,6 +27,7 @@ lock() {
 
 lock requirements.txt 'What the bot runs on.' pyproject.toml
 lock requirements-build.txt 'What turns the source into an installed package.' --group pyproject.toml:build
+lock requirements-frontend.txt 'What builds the page.' --group pyproject.toml:frontend
 lock requirements-dev.txt 'What its tests and checks need besides.' \
     --constraints requirements.txt --constraints requirements-build.txt --group pyproject.toml:dev
 lock requirements-bench.txt 'What the benchmarks compare it with.' \
