@@ -40,6 +40,13 @@ class CheckedEngine(Engine):
         self._filled: dict[str, Decimal] = {o.id: o.filled_quantity for o in self.state.orders.values()}
         self._trades: set[tuple[str, str]] = set()
 
+    def again(self, state: EngineState) -> CheckedEngine:
+        """The engine of the next process, which keeps the record of what was ever sent and booked."""
+        made = CheckedEngine(self.config, self._signals, state)
+        made.fills, made.corrections, made.sent = self.fills, self.corrections, self.sent
+        made._trades = self._trades
+        return made
+
     def handle(self, event: Event) -> list[Action]:
         """See `Engine`."""
         state = self.state

@@ -35,7 +35,7 @@ from trading.domain.events import (
 )
 from trading.domain.orders import Fill, OrderIntent, OrderState, OrderType, Side
 from trading.domain.positions import Balance
-from trading.engine.state import Record
+from trading.engine.state import EngineState, Record
 
 MARKETS = {BTC.symbol: BTC, ETH.symbol: ETH}
 
@@ -63,10 +63,12 @@ class Hostile:
         # Foreign ids, one of them with the bot's own tag.
         self._strangers = ["f" * 32, "not-ours", engine._desk.tag + "0" * 26]
 
-    def run(self, steps: int) -> None:
-        """Start the engine, then so many events."""
+    def run(self, steps: int, *, restarts: float = 0.0) -> None:
+        """Start the engine, then so many events; before each the bot restarts with the chance `restarts`."""
         self._put(Started(time_ms=T0, bot_id=self.engine.config.bot_id))
         for _ in range(steps):
+            if self._random.random() < restarts:
+                self._restart()
             if self.engine._desk.entries_blocked() and self._random.random() < 0.2:
                 self._put(self._unlatch())
             maker = self._random.choices(
@@ -89,6 +91,15 @@ class Hostile:
                 self._tokens.append(action.token)
             if isinstance(action, SubmitOrder | CancelOrder | QueryOrder | FetchAccount):
                 self._asked.append(action)
+
+    def _restart(self) -> None:
+        """A new process with what the journal has: what was asked and not answered is never answered."""
+        state = EngineState(self.engine.config.bot_id)
+        known = self.engine.state.orders
+        state.restore([*self.engine.state.records(), *(f for f in self.engine.fills if f.client_order_id in known)])
+        self.engine = self.engine.again(state)
+        self._asked.clear()
+        self._put(Started(time_ms=self._now, bot_id=self.engine.config.bot_id))
 
     # -- sensible events
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Concatenate, ParamSpec
 
 from msgspec.structs import replace
 
@@ -11,9 +13,24 @@ from trading.domain.orders import Purpose
 from trading.engine.desk import Desk
 from trading.engine.portfolio import equity
 from trading.safety import breaker
+from trading.safety.approval import CHECK_FAILED
 from trading.safety.breaker import DAY_MS, Finding, Trip, TripLevel
 
+P = ParamSpec("P")
 _LEVELS = {TripLevel.WARN: Level.WARNING, TripLevel.PAUSE: Level.CRITICAL, TripLevel.HALT: Level.CRITICAL}
+
+
+def _halts_on_error(look: Callable[Concatenate[Desk, P], None]) -> Callable[Concatenate[Desk, P], None]:
+    """A safety check that breaks stops entries, and the rest of the engine goes on: positions need it."""
+
+    @wraps(look)
+    def guarded(desk: Desk, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            look(desk, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever broke in it
+            desk.halt(CHECK_FAILED, f"{look.__name__.strip('_')}: {type(error).__name__}: {error}")
+
+    return guarded
 
 
 def watch_equity(desk: Desk) -> None:
@@ -27,6 +44,12 @@ def watch_equity(desk: Desk) -> None:
         return
     desk.watched_account, new_day = account, day != desk.watched_day
     desk.watched_day = day
+    _look_at_equity(desk, new_day)
+
+
+@_halts_on_error
+def _look_at_equity(desk: Desk, new_day: bool) -> None:
+    state = desk.state
     worth = equity(state)
     known = state.breaker
     if not new_day and desk.breaker_floor <= worth <= known.day_peak:
@@ -41,6 +64,7 @@ def watch_equity(desk: Desk) -> None:
     desk.breaker_floor = breaker.equity_floor(state.breaker, desk.config.breaker)
 
 
+@_halts_on_error
 def after_trade(desk: Desk, *, lost: bool) -> None:
     """A position was closed, with a loss or without."""
     state = desk.state
@@ -52,6 +76,7 @@ def after_trade(desk: Desk, *, lost: bool) -> None:
         act_on(desk, breaker.look_at_trades(state.breaker, desk.config.breaker, streak))
 
 
+@_halts_on_error
 def after_refusal(desk: Desk) -> None:
     """The exchange refused an order."""
     safety = replace(desk.state.safety, order_failures=desk.state.safety.order_failures + 1)
@@ -59,6 +84,7 @@ def after_refusal(desk: Desk) -> None:
     act_on(desk, breaker.look_at_orders(safety.order_failures, desk.config.breaker))
 
 
+@_halts_on_error
 def after_lost_answer(desk: Desk) -> None:
     """A request got no answer."""
     state = desk.state
@@ -66,6 +92,7 @@ def after_lost_answer(desk: Desk) -> None:
     act_on(desk, breaker.look_at_api(state.breaker, desk.config.breaker))
 
 
+@_halts_on_error
 def watch_time(desk: Desk) -> None:
     """What the clock alone brings: data that grows old, a pause that may end."""
     state, config = desk.state, desk.config

@@ -53,7 +53,8 @@ def on_command(desk: Desk, command: Command) -> set[str]:
 def _set_latches(desk: Desk, kind: CommandKind, why: str) -> None:
     safety = desk.state.safety
     if kind is CommandKind.PAUSE:
-        safety = replace(safety, paused=why)
+        # Without a code it is a person's, and does not end by itself.
+        safety = replace(safety, paused=why, pause_code="")
     elif kind is CommandKind.RESUME:
         _resume(desk)
         return

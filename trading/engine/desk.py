@@ -103,7 +103,7 @@ class Desk:
         approved = self.risk.approve(intent, self.risk_view(intent))
         if isinstance(approved, Refusal):
             if approved.code == CHECK_FAILED:
-                self.halt(f"{CHECK_FAILED}: {approved.message}")
+                self.halt(CHECK_FAILED, approved.message)
             return approved
         self._send(approved)
         return None
@@ -175,10 +175,11 @@ class Desk:
         """Tell the owner."""
         self.actions.append(Notify(level, code, text, symbol))
 
-    def halt(self, why: str) -> None:
+    def halt(self, code: str, text: str) -> None:
         """Latch: no entries until a person clears it."""
         if not self.state.safety.halted:
-            self.state.put(replace(self.state.safety, halted=why))
+            why = f"{code}: {text}"
+            self.state.put(replace(self.state.safety, halted=why, halt_code=code))
             self.notify(Level.CRITICAL, "HALTED", why)
 
     def entries_blocked(self) -> str:
@@ -233,6 +234,12 @@ class Desk:
             known_id=intent.client_order_id in state.orders,
             blocked=self.entries_blocked(),
         )
+
+    def recall_entry_times(self) -> None:
+        """After a start: the entries of the last minute count against their rate as if the process had gone on."""
+        since = self.state.now_ms - MINUTE_MS
+        sent = (o.submitted_ms for o in self.state.orders.values() if o.intent.purpose is Purpose.ENTRY)
+        self.entry_times = deque(sorted(ms for ms in sent if ms is not None and ms > since))
 
     def capital(self) -> Decimal:
         """What the bot may trade with, in quote: the setting, or less where the account had less. Limits use it."""

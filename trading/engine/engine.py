@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from trading.decision.source import SignalSource
 from trading.domain.actions import Action, CancelOrder, QueryOrder, SubmitOrder
 from trading.domain.candles import Candle
+from trading.domain.decisions import Signal
 from trading.domain.errors import InvariantViolated
 from trading.domain.events import (
     AccountSnapshot,
@@ -45,6 +46,9 @@ from trading.engine.quiet import QuietRange, QuietWorth, quiet_range, quiet_wort
 from trading.engine.reconciliation import on_snapshot
 from trading.engine.state import EngineState, Record, SymbolState
 from trading.safety.breaker import DAY_MS
+
+DECISION_FAILED = "DECISION_FAILED"
+"""Code of the halt after the decision path has raised an error."""
 
 
 class Engine:
@@ -168,7 +172,7 @@ class Engine:
             return
         state.put(SymbolState(symbol=symbol, last_close_ms=event.time_ms, price=candle.close))
         watch_equity(self._desk)
-        signal = self._signals.on_candle(candle)
+        signal = self._signal(candle)
         position = state.positions.get(symbol)
         if position is not None:
             on_position_candle(self._desk, position, candle)
@@ -176,6 +180,14 @@ class Engine:
             on_signal(self._desk, candle, signal)
         if not self.is_idle(symbol):
             plan(self._desk, symbol)
+
+    def _signal(self, candle: Candle) -> Signal | None:
+        """What the decision path says; where it breaks, nothing, and no entries until a person has looked."""
+        try:
+            return self._signals.on_candle(candle)
+        except Exception as error:  # noqa: BLE001 - positions must still be looked after, whatever broke in it
+            self._desk.halt(DECISION_FAILED, f"{candle.symbol}: {type(error).__name__}: {error}")
+            return None
 
     def _on_other(self, event: Event) -> None:
         handler = self._order_events.get(type(event))
@@ -208,6 +220,7 @@ class Engine:
             raise InvariantViolated(f"started as {event.bot_id}, configured as {self.config.bot_id}")
         desk = self._desk
         desk.ready = False
+        desk.recall_entry_times()
         for symbol in sorted(self.state.live):
             for order in self.state.live_orders(symbol):
                 if not is_left_to_a_person(order):

@@ -270,7 +270,7 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if owner is not None or not same_market or fill.quantity <= 0 or fill.price <= 0:
         why = f"trade {fill.trade_id} cannot be one of order {order.id}: {fill}"
         desk.notify(Level.CRITICAL, "FILL_CONTRADICTS", why, intent.symbol)
-        desk.halt(f"trade {fill.trade_id} of {fill.symbol} contradicts what is known")
+        desk.halt("FILL_CONTRADICTS", f"trade {fill.trade_id} of {fill.symbol} contradicts what is known")
         return
     book_fill(desk, order, fill)
     filled = order.filled_quantity + fill.quantity

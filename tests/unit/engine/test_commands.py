@@ -37,7 +37,7 @@ def test_a_pause_without_a_reason_names_who_gave_it() -> None:
 
 def test_resume_clears_a_halt_and_what_was_counted() -> None:
     rig = Rig.started()
-    rig.engine._desk.halt("for the test")
+    rig.engine._desk.halt("TEST", "for the test")
     assert vetoed(rig) == "HALTED"
     rig.command(CommandKind.RESUME)
     safety = rig.engine.state.safety
@@ -99,7 +99,7 @@ def test_what_reduces_risk_passes_a_kill_a_pause_and_a_halt() -> None:
     entry = rig.entered()
     rig.command(CommandKind.PAUSE)
     rig.command(CommandKind.KILL)
-    rig.engine._desk.halt("for the test")
+    rig.engine._desk.halt("TEST", "for the test")
     rig.fill(entry, "10", "100")
     stop = rig.one(Purpose.STOP)
     rig.accept(stop)
