@@ -57,9 +57,10 @@ def command(speed: str | None, stop_at_end: bool, **options: str | None) -> int:
     import asyncio
 
     from trading.live.assembly import make_bot
+    from trading.monitoring.logs import start_log
 
     settings = settings_of(options, speed)
-    _start_log(settings)
+    start_log(settings)
     bot = make_bot(settings, stop_at_end=stop_at_end)
     try:
         _say_what_runs(settings, bot.feed.label, is_real=bot.feed.is_real)
@@ -78,14 +79,6 @@ def settings_of(options: dict[str, str | None], speed: str | None) -> Settings:
         return settings
     name = "TRADING_DEMO_SPEED" if settings.is_demo else "TRADING_REPLAY_SPEED"
     return load_settings({**overrides, name: speed})
-
-
-def _start_log(settings: Settings) -> None:
-    from trading.monitoring.logs import configure_logging, register_secret
-
-    for secret in settings.secret_values():
-        register_secret(secret)
-    configure_logging(settings.log_level, settings.log_format)
 
 
 def _say_what_runs(settings: Settings, label: str, *, is_real: bool) -> None:

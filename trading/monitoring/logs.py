@@ -9,13 +9,16 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from trading.domain.errors import InvalidInput
 from trading.monitoring.redaction import Plain, Redactor
+
+if TYPE_CHECKING:
+    from trading.config import Settings
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -91,6 +94,13 @@ def configure_logging(
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(handler.level)
     logging.captureWarnings(True)
+
+
+def start_log(settings: Settings) -> None:
+    """Set up this process's log as the settings say, with all their secrets kept out."""
+    for secret in settings.secret_values():
+        register_secret(secret)
+    configure_logging(settings.log_level, settings.log_format)
 
 
 class _LineMaker:

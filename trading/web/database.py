@@ -1,0 +1,142 @@
+"""The database as the dashboard uses it: short transactions in a few threads, whether it is there yet or not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import anyio.to_thread
+import sqlalchemy as sa
+from anyio import CapacityLimiter
+
+from trading.store.address import is_server
+from trading.store.database import open_beside_bot, open_reader
+from trading.store.errors import StoreError
+from trading.store.files import database_path
+from trading.store.queries import Queries
+
+R = TypeVar("R")
+
+THREADS = 8
+BUSY_TIMEOUT_MS = 1_000
+RETRY_SECONDS = 0.5
+
+FileId = tuple[int, int] | None
+
+
+class Database:
+    """Opens the database when it is asked for, and anew when it has failed or another file has taken its place.
+
+    Nothing here makes or changes tables. All methods may be called from any thread.
+
+    Args:
+        url: the database's.
+        monotonic: seconds that never run backwards.
+    """
+
+    def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._path: Path | None = None if is_server(url) else database_path(url)
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._threads: CapacityLimiter | None = None
+        self._readers: sa.Engine | None = None
+        self._writers: sa.Engine | None = None
+        self._file: FileId = None
+        self._failed: tuple[float, StoreError] | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Queries]:
+        """The database for reading, in this thread.
+
+        Raises:
+            StoreError: there is no database, or it cannot be read now; the next call tries again.
+        """
+        with self._failures():
+            yield Queries(self._engine(write=False))
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Engine]:
+        """The database beside its bot, for short write transactions in this thread. Raises as `reading`."""
+        with self._failures():
+            yield self._engine(write=True)
+
+    def read(self, ask: Callable[[Queries], R]) -> R:
+        """What `ask` finds, in this thread. Raises as `reading`."""
+        with self.reading() as queries:
+            return ask(queries)
+
+    def write(self, change: Callable[[sa.Engine], R]) -> R:
+        """What `change` gives back, in this thread. Raises as `reading`."""
+        with self.writing() as engine:
+            return change(engine)
+
+    async def ask(self, ask: Callable[[Queries], R]) -> R:
+        """`read` in one of a few threads, for coroutines: the event loop goes on meanwhile."""
+        return await anyio.to_thread.run_sync(self.read, ask, limiter=self._limiter())
+
+    async def change(self, change: Callable[[sa.Engine], R]) -> R:
+        """`write` in one of a few threads."""
+        return await anyio.to_thread.run_sync(self.write, change, limiter=self._limiter())
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._dispose()
+
+    def _limiter(self) -> CapacityLimiter:
+        if self._threads is None:
+            self._threads = CapacityLimiter(THREADS)
+        return self._threads
+
+    def _engine(self, *, write: bool) -> sa.Engine:
+        with self._lock:
+            if self._failed is not None and self._monotonic() - self._failed[0] < RETRY_SECONDS:
+                raise self._failed[1]
+            # A file that was replaced leaves its connections on the one that has gone.
+            if self._file != (now := self._file_id()):
+                self._dispose()
+                self._file = now
+            try:
+                engine = self._writers if write else self._readers
+                if engine is None:
+                    open_ = open_beside_bot if write else open_reader
+                    engine = open_(self._url, busy_timeout_ms=BUSY_TIMEOUT_MS)
+            except StoreError as error:
+                self._failed = (self._monotonic(), error)
+                raise
+            self._failed = None
+            if write:
+                self._writers = engine
+            else:
+                self._readers = engine
+            return engine
+
+    def _file_id(self) -> FileId:
+        if self._path is None:
+            return None
+        try:
+            found = self._path.stat()
+        except OSError:  # not there, or not to be looked at: opening it will say which
+            return None
+        return found.st_dev, found.st_ino
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """After a failure, the next call opens the database anew."""
+        try:
+            yield
+        except StoreError:
+            with self._lock:
+                self._dispose()
+            raise
+
+    def _dispose(self) -> None:
+        for engine in (self._readers, self._writers):
+            if engine is not None:
+                engine.dispose()
+        self._readers = self._writers = None
