@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
+import numpy as np
 
 from trading.backtest.equity import EquityPoint
 from trading.domain.decisions import Decision, Verdict
@@ -14,6 +16,7 @@ from trading.domain.orders import Fill, Order, Purpose
 from trading.domain.positions import Account, Position
 from trading.engine.state import Record, SymbolState
 from trading.market.candle_table import CandleTable
+from trading.monitoring.performance import Performance, performance_of, trade_result, trade_stats
 from trading.safety.breaker import Trip, TripLevel
 
 HUNDRED = Decimal(100)
@@ -75,7 +78,8 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of a run. Money in quote; percentages of the starting capital, drawdown of the peak before it.
 
-    profit_factor: sum of the winning trades over the sum of the losing ones, None without a losing trade.
+    What `trading.monitoring.performance` tells of the equity from candle to candle, and of the trades, is explained
+    there; None is what cannot be told.
     buy_and_hold_pct: equal parts of the capital in every symbol, bought at the first open and valued at the last close,
     with the taker's fee on both. vetoes: entries that were wanted and not made, by code.
     """
@@ -88,13 +92,24 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     final_equity: Decimal
     return_pct: Decimal
     buy_and_hold_pct: Decimal
+    annual_return_pct: float | None
+    volatility_pct: float | None
+    sharpe: float | None
+    sortino: float | None
+    calmar: float | None
     max_drawdown_pct: Decimal
+    longest_drawdown_ms: int
     trades: int
     wins: int
     losses: int
     win_rate_pct: Decimal
     profit_factor: Decimal | None
+    expectancy: Decimal | None
+    longest_winning_streak: int
+    longest_losing_streak: int
     fees: Decimal
+    entry_slippage: Decimal
+    entry_slippage_bps: Decimal | None
     open_positions: int
     vetoes: dict[str, int]
 
@@ -135,15 +150,12 @@ def _shown(price: Decimal) -> Decimal:
     return price.quantize(_PRICE).normalize() + ZERO
 
 
-def max_drawdown_pct(equity: Sequence[EquityPoint], start: Decimal) -> Decimal:
-    """The deepest fall from a peak, in percent of that peak; the peak begins at the starting capital."""
-    peak, deepest = start, ZERO
-    for point in equity:
-        if point.equity > peak:
-            peak = point.equity
-        elif (peak - point.equity) * HUNDRED > deepest * peak:
-            deepest = (peak - point.equity) * HUNDRED / peak
-    return deepest.quantize(_PERCENT)
+def performance_of_run(equity: Sequence[EquityPoint], start: Decimal, start_ms: int, step_ms: int) -> Performance:
+    """What the equity tells, from the starting capital on; points in between may be missing where nothing was held."""
+    count = len(equity) + 1
+    times = np.fromiter(chain((start_ms,), (point.time_ms for point in equity)), np.int64, count)
+    values = np.fromiter(chain((float(start),), (float(point.equity) for point in equity)), np.float64, count)
+    return performance_of(times, values, step_ms=step_ms)
 
 
 def buy_and_hold_pct(tables: Sequence[CandleTable], taker_fee: Decimal) -> Decimal:
@@ -168,16 +180,15 @@ def summarise(
     account = collected.account
     start = account.start_capital if account is not None else ZERO
     final = equity[-1].equity
-    results = [t.net_profit(ZERO) for t in collected.trades]
-    gains = sum((r for r in results if r > 0), ZERO)
-    lost = -sum((r for r in results if r < 0), ZERO)
-    wins = sum(1 for r in results if r > 0)
     vetoes: dict[str, int] = {}
     for decision in collected.entries:
         if decision.veto:
             vetoes[decision.veto] = vetoes.get(decision.veto, 0) + 1
+    start_ms = min(int(t.open_time_ms[0]) for t in tables)
+    performance = performance_of_run(equity, start, start_ms, tables[0].interval_ms)
+    stats = trade_stats([trade_result(position) for position in collected.trades])
     summary = Summary(
-        start_ms=min(int(t.open_time_ms[0]) for t in tables),
+        start_ms=start_ms,
         end_ms=max(int(t.close_time_ms[-1]) for t in tables),
         symbols=[t.symbol for t in tables],
         candles=sum(len(t) for t in tables),
@@ -185,13 +196,24 @@ def summarise(
         final_equity=final,
         return_pct=((final / start - 1) * HUNDRED).quantize(_PERCENT) if start else ZERO,
         buy_and_hold_pct=buy_and_hold_pct(tables, taker_fee),
-        max_drawdown_pct=max_drawdown_pct(equity, start),
-        trades=len(results),
-        wins=wins,
-        losses=sum(1 for r in results if r < 0),
-        win_rate_pct=(Decimal(wins) * HUNDRED / len(results)).quantize(_PERCENT) if results else ZERO,
-        profit_factor=(gains / lost).quantize(_PERCENT) if lost else None,
-        fees=sum((t.fees for t in collected.trades), ZERO),
+        annual_return_pct=performance.annual_return_pct,
+        volatility_pct=performance.volatility_pct,
+        sharpe=performance.sharpe,
+        sortino=performance.sortino,
+        calmar=performance.calmar,
+        max_drawdown_pct=Decimal(performance.drawdown.deepest_pct).quantize(_PERCENT),
+        longest_drawdown_ms=performance.drawdown.longest_ms,
+        trades=stats.trades,
+        wins=stats.won,
+        losses=stats.lost,
+        win_rate_pct=(stats.win_rate_pct or ZERO).quantize(_PERCENT),
+        profit_factor=None if stats.profit_factor is None else stats.profit_factor.quantize(_PERCENT),
+        expectancy=None if stats.expectancy is None else _shown(stats.expectancy),
+        longest_winning_streak=stats.longest_winning_streak,
+        longest_losing_streak=stats.longest_losing_streak,
+        fees=stats.fees,
+        entry_slippage=stats.slippage,
+        entry_slippage_bps=None if stats.slippage_bps is None else stats.slippage_bps.quantize(_PERCENT),
         open_positions=open_positions,
         vetoes=dict(sorted(vetoes.items())),
     )

@@ -14,7 +14,7 @@ from trading.domain.errors import InvalidInput
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from trading.backtest.report import Report, Trade
+    from trading.backtest.report import Report, Summary, Trade
     from trading.exchange.costs import Costs
     from trading.market.candle_table import CandleTable
 
@@ -134,17 +134,25 @@ def print_report(report: Report, trades: int) -> None:
     from trading.commands import output
 
     summary = report.summary
-    figures = [
+    figures: list[tuple[str, str | Text]] = [
         ("Period", f"{output.moment(summary.start_ms)} to {output.moment(summary.end_ms)} UTC"),
         ("Symbols", f"{', '.join(summary.symbols)} ({summary.candles:,} candles)"),
         ("Costs", ", ".join(f"{name} {value}" for name, value in report.costs.items())),
         ("Capital", f"{output.money(summary.start_capital)} -> {output.money(summary.final_equity)}"),
         ("Return", output.percent(summary.return_pct)),
         ("Buy and hold", f"{output.percent(summary.buy_and_hold_pct)} (equal parts, all of the capital)"),
-        ("Deepest fall", f"{summary.max_drawdown_pct} %"),
+        ("Per year", _plain(summary.annual_return_pct, " %")),
+        (
+            "Deepest fall",
+            f"{summary.max_drawdown_pct} %; {output.duration(summary.longest_drawdown_ms)} until made good",
+        ),
+        ("Ratios", _ratios(summary)),
         ("Trades", f"{summary.trades}: {summary.wins} won, {summary.losses} lost ({summary.win_rate_pct} % won)"),
-        ("Profit factor", "-" if summary.profit_factor is None else f"{summary.profit_factor}"),
+        ("Streaks", f"{summary.longest_winning_streak} won, {summary.longest_losing_streak} lost in a row"),
+        ("Profit factor", _plain(summary.profit_factor)),
+        ("Per trade", "-" if summary.expectancy is None else output.signed(summary.expectancy)),
         ("Fees", output.money(summary.fees)),
+        ("Slippage", f"{output.money(summary.entry_slippage)} at entries ({_plain(summary.entry_slippage_bps)} bps)"),
     ]
     if summary.vetoes:
         figures.append(("Not entered", ", ".join(f"{code} {count}" for code, count in summary.vetoes.items())))
@@ -159,6 +167,15 @@ def print_report(report: Report, trades: int) -> None:
         if len(last) < len(report.trades):
             click.echo(f"The last {len(last)} of {len(report.trades)} trades; --trades shows more.\n")
     output.print_facts(figures)
+
+
+def _ratios(summary: Summary) -> str:
+    found = {"Sharpe": summary.sharpe, "Sortino": summary.sortino, "Calmar": summary.calmar}
+    return ", ".join(f"{name} {_plain(value)}" for name, value in found.items())
+
+
+def _plain(value: float | Decimal | None, unit: str = "") -> str:
+    return "-" if value is None else f"{value:,.2f}{unit}"
 
 
 def _row(trade: Trade) -> list[str | Text]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -14,7 +15,7 @@ from trading.backtest.report import (
     Collector,
     buy_and_hold_pct,
     entry_orders,
-    max_drawdown_pct,
+    performance_of_run,
     summarise,
     trade_of,
 )
@@ -23,6 +24,7 @@ from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Account, Position, PositionSide
 from trading.market.candle_table import CandleTable
+from trading.monitoring.performance import performance_of
 
 TABLES = [random_table(1, BTC, 30, wild=False), random_table(1, ETH, 20, wild=False)]
 
@@ -155,7 +157,25 @@ def test_a_trade_shows_plain_prices() -> None:
     ],
 )
 def test_the_drawdown_is_the_deepest_fall_from_a_peak(equities: tuple[str, ...], deepest: str) -> None:
-    assert max_drawdown_pct(points(*equities), D(1_000)) == D(deepest)
+    found = performance_of_run(points(*equities), D(1_000), T0 - MINUTE, MINUTE)
+    assert D(found.drawdown.deepest_pct).quantize(D("0.01")) == D(deepest)
+
+
+def test_the_ratios_are_those_of_the_equity_from_candle_to_candle(collected: Collector) -> None:
+    """Points are missing where nothing was held: the worth stays, as it does in the full series."""
+    thinned = [EquityPoint(T0 + minute * MINUTE, D(worth)) for minute, worth in ((1, 1020), (2, 1007), (30, 1007))]
+    summary = summarise(collected, TABLES, thinned, D(0), {}, 0).summary
+    worth = np.array([1000.0, 1020.0, *[1007.0] * 29])
+    full = performance_of(T0 + np.arange(31, dtype=np.int64) * MINUTE, worth)
+    assert (summary.sharpe, summary.sortino, summary.volatility_pct) == (full.sharpe, full.sortino, full.volatility_pct)
+    assert summary.longest_drawdown_ms == full.drawdown.longest_ms == 29 * MINUTE
+    assert summary.annual_return_pct is None  # half an hour says nothing about a year
+    assert (summary.expectancy, summary.longest_winning_streak, summary.longest_losing_streak) == (
+        D("2.33333333"),
+        1,
+        2,
+    )
+    assert (summary.entry_slippage, summary.entry_slippage_bps) == (0, 0)
 
 
 def test_buy_and_hold_is_equal_parts_with_a_fee_on_both_sides() -> None:
