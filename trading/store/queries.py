@@ -79,13 +79,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     equity: EquityPoint | None
 
 
-_to_position = to_record(Position)
-_to_fill = to_record(Fill)
+to_position = to_record(Position)
+to_fill = to_record(Fill)
 _to_correction = to_record(Correction)
-_to_equity = to_record(EquityPoint)
-_to_candle = to_record(Candle)
+to_equity = to_record(EquityPoint)
+to_candle = to_record(Candle)
 _to_trip = to_record(Trip)
-_to_event = to_record(StoredEvent)
+to_event = to_record(StoredEvent)
 _to_account = to_record(Account)
 _to_safety = to_record(SafetyState)
 _to_symbol = to_record(SymbolState)
@@ -124,18 +124,18 @@ class Queries:
                 kill=kill_of(connection),
                 process=process_of(connection),
                 symbols=_read(connection, _symbol_states(), _to_symbol),
-                positions=_read(connection, _open_positions(), _to_position),
+                positions=_read(connection, _open_positions(), to_position),
                 live_orders=_read(connection, sa.select(orders).where(~orders.c.settled), to_order),
-                equity=next(iter(_read(connection, _equity_down().limit(1), _to_equity)), None),
+                equity=next(iter(_read(connection, _equity_down().limit(1), to_equity)), None),
             )
 
     def positions(self) -> list[Position]:
         """Open positions, in order of opening."""
-        return self._all(_open_positions(), _to_position)
+        return self._all(_open_positions(), to_position)
 
     def position(self, position_id: str) -> Position | None:
         """One position, open or closed."""
-        return next(iter(self._all(sa.select(positions).where(positions.c.id == position_id), _to_position)), None)
+        return next(iter(self._all(sa.select(positions).where(positions.c.id == position_id), to_position)), None)
 
     def history(
         self,
@@ -150,7 +150,7 @@ class Queries:
         query = sa.select(positions).where(positions.c.closed_ms.is_not(None), positions.c.traded)
         query = _filtered(query, positions.c.closed_ms, since_ms, until_ms, [(positions.c.symbol, symbol)])
         query = query.order_by(positions.c.closed_ms.desc(), positions.c.place.desc())
-        return self._all(query.limit(limit).offset(offset), _to_position)
+        return self._all(query.limit(limit).offset(offset), to_position)
 
     def orders(
         self,
@@ -203,7 +203,7 @@ class Queries:
         pairs = [(fills.c.symbol, symbol), (fills.c.client_order_id, client_order_id)]
         query = _filtered(sa.select(fills), fills.c.time_ms, since_ms, until_ms, pairs)
         query = query.order_by(fills.c.time_ms.desc(), fills.c.symbol, fills.c.trade_id.desc())
-        return self._all(query.limit(limit).offset(offset), _to_fill)
+        return self._all(query.limit(limit).offset(offset), to_fill)
 
     def fills_of(self, position_ids: Collection[str]) -> list[tuple[str, Fill]]:
         """The fills of these positions' orders, each with its position's id, oldest first."""
@@ -211,11 +211,11 @@ class Queries:
             fills, orders, fills.c.client_order_id == orders.c.client_order_id
         )
         query = query.where(orders.c.position_id.in_(position_ids)).order_by(fills.c.time_ms, fills.c.trade_id)
-        return self._all(query, lambda row: (row["position_id"], _to_fill(row)))
+        return self._all(query, lambda row: (row["position_id"], to_fill(row)))
 
     def decisions_of(self, decision_ids: Collection[str]) -> dict[str, Decision]:
         """These decisions, by id; a position has the id of the decision that opened it. Old ones may be gone."""
-        runs = self._all(sa.select(decisions).where(decisions.c.id.in_(decision_ids)), _to_run)
+        runs = self._all(sa.select(decisions).where(decisions.c.id.in_(decision_ids)), to_run)
         return {run.decision.id: run.decision for run in runs}
 
     def corrections(self, position_id: str) -> list[Correction]:
@@ -240,7 +240,7 @@ class Queries:
         # Of one symbol the numbers are in the order of time, and there is an index for them.
         newest_first = [decisions.c.seq.desc()] if symbol else [decisions.c.time_ms.desc(), decisions.c.seq.desc()]
         query = query.order_by(*newest_first)
-        return self._all(query.limit(limit).offset(offset), _to_run)
+        return self._all(query.limit(limit).offset(offset), to_run)
 
     def trips(self, *, since_ms: int | None = None, until_ms: int | None = None, limit: int = PAGE) -> list[Trip]:
         """Trips of the circuit breaker, by time."""
@@ -255,7 +255,7 @@ class Queries:
         if step_ms > 1:
             last = _filtered(sa.select(sa.func.max(equity.c.time_ms)), equity.c.time_ms, since_ms, until_ms, [])
             query = query.where(equity.c.time_ms.in_(last.group_by(equity.c.time_ms - equity.c.time_ms % step_ms)))
-        return self._all(query.limit(limit), _to_equity)[::-1]
+        return self._all(query.limit(limit), to_equity)[::-1]
 
     def candles(
         self,
@@ -273,12 +273,12 @@ class Queries:
             .where(symbols.c.name == symbol, candles.c.interval_ms == interval_ms)
         )
         query = _filtered(query, candles.c.open_time_ms, since_ms, until_ms, [])
-        return self._all(query.order_by(candles.c.open_time_ms.desc()).limit(limit), _to_candle)[::-1]
+        return self._all(query.order_by(candles.c.open_time_ms.desc()).limit(limit), to_candle)[::-1]
 
     def events(self, *, after_seq: int = 0, type: str | None = None, limit: int = PAGE) -> list[StoredEvent]:  # noqa: A002
         """Events with a number above `after_seq`, oldest first."""
         query = _filtered(sa.select(events), events.c.seq, after_seq + 1, None, [(events.c.type, type)])
-        return self._all(query.order_by(events.c.seq).limit(limit), _to_event)
+        return self._all(query.order_by(events.c.seq).limit(limit), to_event)
 
     def event_range(self) -> tuple[int, int]:
         """The lowest and the highest number in the event table (0, 0: it is empty). Older ones have been removed."""
@@ -331,5 +331,6 @@ def _equity_down() -> sa.Select[Any]:
     return sa.select(equity).order_by(equity.c.time_ms.desc())
 
 
-def _to_run(row: Fields) -> DecisionRun:
+def to_run(row: Fields) -> DecisionRun:
+    """A decision or run of HOLD from its row."""
     return DecisionRun(seq=row["seq"], decision=to_decision(row), first_ms=row["first_ms"], count=row["count"])
