@@ -31,6 +31,7 @@ from trading.live.requests import Requests
 from trading.market.feed import Feed
 from trading.monitoring.watchdog import STALLED_AFTER_SECONDS, Watchdog
 from trading.state import TradingState
+from trading.store.facts import BotFacts
 from trading.store.journal import Journal
 from trading.utils.shutdown import POLICIES, GracefulShutdownHandler
 
@@ -67,6 +68,7 @@ class TradingManager:
         stop_at_end: end when the feed does, instead of staying up idle.
         stalled_after_s: how long the loop may stand still before the watchdog ends the process.
         on_notify: sends an alert; called in a thread of its own with every notification, and may take its time.
+        facts: what the dashboard tells of this bot.
     """
 
     def __init__(  # noqa: PLR0913 - what a bot consists of
@@ -84,6 +86,7 @@ class TradingManager:
         stop_at_end: bool = False,
         stalled_after_s: float = STALLED_AFTER_SECONDS,
         on_notify: Callable[[Notify], None] | None = None,
+        facts: BotFacts | None = None,
     ) -> None:
         self.config = config
         self.exchange = exchange
@@ -98,7 +101,7 @@ class TradingManager:
         state.restore(journal.load())
         self.engine = Engine(config, signals, state)
         self.line = CommitLine(self.engine, journal, on_notify=self._notices.tell)
-        self.database = DatabaseCalls(journal, kill_file)
+        self.database = DatabaseCalls(journal, kill_file, facts)
         self.requests = Requests(exchange, self._entries_stopped)
         self.beat_at = time.monotonic()
         self.phase = "starting"

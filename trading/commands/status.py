@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,9 +12,6 @@ from trading.commands.options import data_dir_option, debug_option, json_option,
 if TYPE_CHECKING:
     from trading.store.lock import Holder
     from trading.store.queries import Status
-
-BEAT_AGE_MAX_MS = 15_000
-"""A bot whose last sign of life is older does not react (design: heartbeat)."""
 
 EPILOG = """\b
 Examples:
@@ -50,30 +46,10 @@ def command(data_dir: str | None, as_json: bool) -> None:
         output.print_facts(facts_of(status, holder, now_ms, label))
 
 
-def liveness(status: Status, holder: Holder | None, now_ms: int) -> str:
-    """'running', 'not responding' (alive, but its loop gave no sign for `BEAT_AGE_MAX_MS`), or 'stopped'."""
-    if holder is None:
-        return "stopped"
-    is_fresh = status.process is not None and now_ms - status.process.beat_ms <= BEAT_AGE_MAX_MS
-    return "running" if is_fresh else "not responding"
-
-
-def equity_of(status: Status) -> Decimal | None:
-    """What the bot is worth at the last prices, in quote; None before its first look at the account.
-
-    The last point of the equity series is as old as the last candle; what was sold since then is not in it.
-    """
-    account = status.account
-    prices = {known.symbol: known.price for known in status.symbols}
-    held = [position for position in status.positions if position.quantity]
-    if account is None or any(position.symbol not in prices for position in held):
-        return status.equity.equity if status.equity else None
-    values = (position.quantity * prices[position.symbol] for position in held)
-    return account.cash + sum(values, Decimal(0)) - account.outside_fees
-
-
 def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> dict[str, Any]:
     """What `--json` prints."""
+    from trading.store.status import equity_of, liveness
+
     process = status.process
     return {
         "state": liveness(status, holder, now_ms),
@@ -98,6 +74,7 @@ def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -
 def facts_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> list[tuple[str, Any]]:
     """What people read, line by line."""
     from trading.commands import output
+    from trading.store.status import equity_of
 
     facts: list[tuple[str, Any]] = [("Bot", _alive(status, holder, now_ms))]
     if label:
@@ -120,6 +97,7 @@ def facts_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> 
 
 def _alive(status: Status, holder: Holder | None, now_ms: int) -> str:
     from trading.commands import output
+    from trading.store.status import liveness
 
     process = status.process
     state = liveness(status, holder, now_ms)

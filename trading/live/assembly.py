@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from trading import __version__
 from trading.config import DEMO_SYMBOLS, DEMO_TIMEFRAME, Settings
 from trading.decision.params import StrategyParams
 from trading.decision.rolling import RollingSignals
@@ -21,6 +22,7 @@ from trading.manager import TradingManager
 from trading.market.candle_files import load_candles
 from trading.market.feed import DemoFeed, Feed, ReplayFeed
 from trading.store.bot_lock import AnyBotLock, bot_lock
+from trading.store.facts import BotFacts, SettingFact
 from trading.store.journal import Journal
 from trading.store.latch import KILL_FILE
 
@@ -76,6 +78,29 @@ def engine_config(settings: Settings, feed: Feed) -> EngineConfig:
     )
 
 
+def bot_facts(settings: Settings, feed: Feed) -> BotFacts:
+    """What the dashboard tells of a bot with these settings."""
+    return BotFacts(
+        recorded_ms=wall_ms(),
+        version=__version__,
+        provider=settings.provider,
+        testnet=settings.testnet,
+        real_money=settings.is_real_money,
+        market=feed.label,
+        is_demo=settings.is_demo,
+        symbols=tuple(feed.symbols),
+        interval_ms=feed.interval_ms,
+        max_open_positions=settings.max_open_positions,
+        settings=tuple(
+            SettingFact(
+                name=line.name, value=line.value, source=line.source, meaning=line.meaning, allowed=line.allowed
+            )
+            for line in settings.describe()
+        ),
+        notes=settings.notes,
+    )
+
+
 def make_bot(
     settings: Settings, *, stop_at_end: bool = False, on_notify: Callable[[Notify], None] | None = None
 ) -> Bot:
@@ -108,6 +133,7 @@ def make_bot(
             policy=settings.shutdown_policy,
             stop_at_end=stop_at_end,
             on_notify=on_notify,
+            facts=bot_facts(settings, feed),
         )
         undo.pop_all()
     return Bot(manager, lock, feed)

@@ -18,6 +18,7 @@ from trading.domain.events import Command, CommandKind
 from trading.store import latch, process
 from trading.store.commands import finish_command, finish_interrupted, pending_commands
 from trading.store.errors import StoreError
+from trading.store.facts import BotFacts, write_facts
 from trading.store.journal import Journal
 from trading.store.latch import KillState
 from trading.store.process import ProcessState
@@ -43,10 +44,12 @@ class DatabaseCalls:
     Args:
         journal: whose database it is.
         kill_file: its existence is a set kill switch; it works when the database does not.
+        facts: what the bot tells of itself at its start.
     """
 
-    def __init__(self, journal: Journal, kill_file: Path) -> None:
+    def __init__(self, journal: Journal, kill_file: Path, facts: BotFacts | None = None) -> None:
         self._journal = journal
+        self._facts = facts
         self._kill_file = kill_file
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._next_beat = 0.0
@@ -129,6 +132,8 @@ class DatabaseCalls:
             state="starting",
         )
         process.write_process(self._journal.engine, note)
+        if self._facts is not None:
+            write_facts(self._journal.engine, self._facts)
         finish_interrupted(self._journal.engine, "interrupted: the bot was restarted", now)
         for command in pending_commands(self._journal.engine, skip=set(), now_ms=now).commands:
             if command.kind is CommandKind.STOP:

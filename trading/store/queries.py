@@ -11,18 +11,13 @@ import sqlalchemy as sa
 from trading.domain.candles import Candle
 from trading.domain.decisions import Decision, Verdict
 from trading.domain.orders import Fill, Order, OrderState, Purpose
-from trading.domain.positions import Account, Correction, Position
-from trading.engine.state import SafetyState, SymbolState
-from trading.safety.breaker import BreakerState, Trip
+from trading.domain.positions import Correction, Position
+from trading.safety.breaker import Trip
 from trading.store.batch import EquityPoint
 from trading.store.commands import QueuedCommand, to_queued
 from trading.store.database import BUSY_TIMEOUT_MS, open_reader, reading
-from trading.store.latch import KillState, kill_of
-from trading.store.process import ProcessState, process_of
-from trading.store.rows import Fields, to_breaker, to_decision, to_order, to_record
+from trading.store.rows import Fields, to_decision, to_order, to_record
 from trading.store.schema import (
-    account,
-    breaker,
     candles,
     commands,
     corrections,
@@ -30,13 +25,14 @@ from trading.store.schema import (
     equity,
     events,
     fills,
-    meta,
     orders,
     positions,
-    safety,
     symbols,
     trips,
 )
+from trading.store.status import Status, open_positions, status_of
+
+__all__ = ["PAGE", "SERIES", "DecisionRun", "Queries", "Status", "StoredEvent"]
 
 R = TypeVar("R")
 
@@ -63,22 +59,6 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: str
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How the bot stands, all of one moment. process: None before its first start; equity: the last point."""
-
-    bot_id: str | None
-    created_ms: int
-    account: Account | None
-    safety: SafetyState
-    breaker: BreakerState
-    kill: KillState
-    process: ProcessState | None
-    symbols: list[SymbolState]
-    positions: list[Position]
-    live_orders: list[Order]
-    equity: EquityPoint | None
-
-
 to_position = to_record(Position)
 to_fill = to_record(Fill)
 _to_correction = to_record(Correction)
@@ -86,9 +66,6 @@ to_equity = to_record(EquityPoint)
 to_candle = to_record(Candle)
 _to_trip = to_record(Trip)
 to_event = to_record(StoredEvent)
-_to_account = to_record(Account)
-_to_safety = to_record(SafetyState)
-_to_symbol = to_record(SymbolState)
 
 
 class Queries:
@@ -114,24 +91,11 @@ class Queries:
     def status(self) -> Status:
         """Account, safety, circuit breaker, kill switch, process, symbols, open positions and live orders."""
         with reading(self.engine) as connection:
-            about = connection.execute(sa.select(meta)).mappings().one()
-            return Status(
-                bot_id=about["bot_id"],
-                created_ms=about["created_ms"],
-                account=next(iter(_read(connection, sa.select(account), _to_account)), None),
-                safety=next(iter(_read(connection, sa.select(safety), _to_safety)), SafetyState()),
-                breaker=next(iter(_read(connection, sa.select(breaker), to_breaker)), BreakerState()),
-                kill=kill_of(connection),
-                process=process_of(connection),
-                symbols=_read(connection, _symbol_states(), _to_symbol),
-                positions=_read(connection, _open_positions(), to_position),
-                live_orders=_read(connection, sa.select(orders).where(~orders.c.settled), to_order),
-                equity=next(iter(_read(connection, _equity_down().limit(1), to_equity)), None),
-            )
+            return status_of(connection)
 
     def positions(self) -> list[Position]:
         """Open positions, in order of opening."""
-        return self._all(_open_positions(), to_position)
+        return self._all(open_positions(), to_position)
 
     def position(self, position_id: str) -> Position | None:
         """One position, open or closed."""
@@ -316,15 +280,6 @@ def _filtered(
         if value is not None:
             query = query.where(column == str(value))
     return query
-
-
-def _open_positions() -> sa.Select[Any]:
-    return sa.select(positions).where(positions.c.closed_ms.is_(None)).order_by(positions.c.place)
-
-
-def _symbol_states() -> sa.Select[Any]:
-    state = sa.select(symbols.c.name.label("symbol"), symbols.c.last_close_ms, symbols.c.price)
-    return state.where(symbols.c.last_close_ms.is_not(None)).order_by(symbols.c.name)
 
 
 def _equity_down() -> sa.Select[Any]:

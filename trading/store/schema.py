@@ -5,72 +5,25 @@ A change here needs a migration beside it (`migrations/versions`) and a new `HEA
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, Table, Text
 
-import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text
+from trading.store.columns import count as _count
+from trading.store.columns import flag as _flag
+from trading.store.columns import maybe_money as _maybe_money
+from trading.store.columns import maybe_ms as _maybe_ms
+from trading.store.columns import metadata
+from trading.store.columns import money as _money
+from trading.store.columns import ms as _ms
+from trading.store.columns import only_row as _only_row
+from trading.store.columns import serial as _serial
+from trading.store.columns import text as _text
+from trading.store.schema_access import nonces, password, sessions, tokens
+
+ACCESS_TABLES = (password, sessions, tokens, nonces)
+"""The dashboard's logins: no bot reads or writes them."""
 
 APP = "llm-tradebot"
-HEAD_REVISION = "0002"
-
-metadata = MetaData()
-
-
-class ExactDecimal(sa.types.TypeDecorator[Decimal]):
-    """A Decimal, digit for digit: text where the database has no exact numbers of its own, else NUMERIC."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        """NUMERIC on PostgreSQL, text on SQLite."""
-        return dialect.type_descriptor(sa.Numeric() if dialect.name == "postgresql" else Text())
-
-    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
-        """As the driver wants it."""
-        return str(value) if value is not None and dialect.name != "postgresql" else value
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:
-        """The Decimal that was stored, exponent included."""
-        return None if value is None else Decimal(value)
-
-
-def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, Text, nullable=False, **options)
-
-
-def _money(name: str) -> Column[Decimal]:
-    return Column(name, ExactDecimal, nullable=False)
-
-
-def _maybe_money(name: str) -> Column[Decimal]:
-    return Column(name, ExactDecimal)
-
-
-def _ms(name: str, **options: Any) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, **options)
-
-
-def _maybe_ms(name: str) -> Column[int]:
-    return Column(name, BigInteger)
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, Integer, nullable=False)
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
-
-
-def _only_row() -> Column[int]:
-    return Column("id", Integer, primary_key=True, autoincrement=False)
-
-
-def _serial(name: str) -> Column[int]:
-    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-
+HEAD_REVISION = "0003"
 
 ONLY_ROW = 1
 KILL = "kill"
@@ -347,3 +300,6 @@ processes = Table(
     _ms("beat_ms"),
     _text("state"),
 )
+
+# What the bot that runs, or ran last, has to say about itself, as JSON: nobody asks the database for a part of it.
+facts = Table("facts", metadata, _only_row(), _ms("recorded_ms"), _text("data"))

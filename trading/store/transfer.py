@@ -71,7 +71,7 @@ def copy_database(from_url: str, to_url: str, on_rows: Callable[[str, int], None
                 _take_time(old)
                 _take_time(new)
                 _must_be_empty(new, location(target))
-                return [_copy(old, new, table, on_rows) for table in schema.metadata.sorted_tables]
+                return [_copy(old, new, table, on_rows) for table in schema.meta.metadata.sorted_tables]
         finally:
             target.dispose()
     finally:
@@ -85,7 +85,7 @@ def database_info(engine: sa.Engine) -> DatabaseInfo:
     is_file = engine.dialect.name == "sqlite"
     with reading(engine) as connection:
         about = connection.execute(sa.select(schema.meta)).mappings().one()
-        rows = {table.name: _count(connection, table) for table in schema.metadata.sorted_tables}
+        rows = {table.name: _count(connection, table) for table in schema.meta.metadata.sorted_tables}
         size = 0 if is_file else connection.execute(sa.text("SELECT pg_database_size(current_database())")).scalar_one()
         revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one()
     return DatabaseInfo(
@@ -108,7 +108,7 @@ def _take_time(connection: sa.Connection) -> None:
 def _must_be_empty(connection: sa.Connection, where: str) -> None:
     """Raise unless there is nothing but what a new database has."""
     seeds = {schema.meta.name, schema.commits.name, schema.latches.name}
-    used = [t.name for t in schema.metadata.sorted_tables if t.name not in seeds and _count(connection, t)]
+    used = [t.name for t in schema.meta.metadata.sorted_tables if t.name not in seeds and _count(connection, t)]
     bot_id = connection.execute(sa.select(schema.meta.c.bot_id).where(schema.meta.c.id == ONLY_ROW)).scalar()
     is_set = connection.execute(sa.select(schema.latches.c.set_ms).where(schema.latches.c.name == KILL)).scalar()
     if used or bot_id is not None or is_set is not None:

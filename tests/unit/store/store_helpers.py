@@ -145,7 +145,7 @@ def empty_server_database(url: str) -> None:
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        for table in schema.metadata.tables.values():
+        for table in schema.meta.metadata.tables.values():
             connection.execute(f"DELETE FROM {table.name}".encode())  # noqa: S608
         connection.execute("ALTER SEQUENCE events_seq_seq RESTART; ALTER SEQUENCE commands_seq_seq RESTART")
         connection.execute("INSERT INTO meta (id, app, created_ms) VALUES (1, %s, %s)", [schema.APP, T0 + 1])

@@ -26,6 +26,7 @@ from trading.engine.state import SafetyState
 from trading.safety.breaker import Trip
 from trading.store import schema
 from trading.store.batch import EquityPoint
+from trading.store.columns import ExactDecimal
 from trading.store.commands import QueuedCommand
 from trading.store.database import open_database
 from trading.store.latch import KillState
@@ -80,7 +81,7 @@ def test_migrations_lead_to_the_schema_and_its_revision(path: Path) -> None:
     engine = open_database(url_of(path))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, schema.meta.metadata) == []
         assert context.get_current_revision() == schema.HEAD_REVISION
     engine.dispose()
     config = Config()
@@ -115,7 +116,7 @@ def test_postgresql_takes_tables_and_statements() -> None:
     dialect = postgresql.dialect()
     made = "".join(
         str(part.compile(dialect=dialect))
-        for table in schema.metadata.tables.values()
+        for table in schema.meta.metadata.tables.values()
         for part in [CreateTable(table), *map(CreateIndex, table.indexes)]
     )
     assert "NUMERIC" in made
@@ -128,7 +129,7 @@ def test_postgresql_takes_tables_and_statements() -> None:
 @given(value=st.decimals(allow_nan=False, allow_infinity=False) | st.decimals(-1000, 1000, places=8))
 def test_decimals_come_back_digit_for_digit(value: Decimal) -> None:
     engine = sa.create_engine("sqlite://")
-    table = sa.Table("money", sa.MetaData(), sa.Column("amount", schema.ExactDecimal))
+    table = sa.Table("money", sa.MetaData(), sa.Column("amount", ExactDecimal))
     with engine.begin() as connection:
         table.create(connection)
         connection.execute(sa.insert(table), [{"amount": value}, {"amount": None}])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from trading.store.schema import metadata
+from trading.store.schema import meta
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=meta.metadata,
     transactional_ddl=True,
     render_as_batch=True,
 )

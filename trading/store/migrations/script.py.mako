@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from trading.store.schema import ExactDecimal
+from trading.store.columns import ExactDecimal
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

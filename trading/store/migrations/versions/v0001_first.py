@@ -7,7 +7,7 @@ import time
 import sqlalchemy as sa
 from alembic import op
 
-from trading.store.schema import ExactDecimal
+from trading.store.columns import ExactDecimal
 
 revision = "0001"
 down_revision = None
