@@ -13,7 +13,7 @@ import click
 
 from trading import __version__
 from trading.domain.errors import InvalidInput, TradingError
-from trading.exit_codes import ExitCode
+from trading.exit_codes import INTERRUPTED, ExitCode
 
 COMMANDS = {
     "run": "trading.commands.run",
@@ -38,9 +38,6 @@ COMMANDS = {
 
 LONG_COMMANDS = frozenset({"run", "backtest"})
 """Commands that last long enough for the collection of garbage to matter."""
-
-INTERRUPTED = 130
-"""Exit code of a command that Ctrl-C ended before it could end by itself (128 + SIGINT, as shells have it)."""
 
 _EPILOG = f"""\b
 Exit codes:

@@ -16,5 +16,8 @@ class ExitCode(IntEnum):
     STALLED = 5
 
 
+INTERRUPTED = 130
+"""Of a command that Ctrl-C ended before it could end by itself (128 + SIGINT, as shells have it)."""
+
 ENDED = "ended with exit code "
 """How a bot answers the command that stopped it; the number follows."""

@@ -9,11 +9,10 @@ import pytest
 
 from tests.support.processes import BotProcess, books, lively_candles, rows, until
 from tests.unit.store.store_workers import WriteLockHeld
-from trading.exit_codes import ExitCode
+from trading.exit_codes import INTERRUPTED, ExitCode
 from trading.state import TradingState
 from trading.store.lock import FileLock
 
-INTERRUPTED = 130
 DEMO = ("--data-dir", "data", "--seed", "3")
 
 

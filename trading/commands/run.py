@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from trading.commands.options import data_dir_option, debug_option
+from trading.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
     from trading.config import Settings
@@ -54,19 +61,41 @@ _SETTING = {
 @debug_option
 def command(speed: str | None, stop_at_end: bool, **options: str | None) -> int:
     """Trade until stopped. Without settings: paper money on a made-up market."""
-    import asyncio
+    with _interrupted_at_once():
+        import asyncio
 
-    from trading.live.assembly import make_bot
-    from trading.monitoring.logs import start_log
+        from trading.live.assembly import make_bot
+        from trading.monitoring.logs import start_log
 
-    settings = settings_of(options, speed)
-    start_log(settings)
-    bot = make_bot(settings, stop_at_end=stop_at_end)
+        settings = settings_of(options, speed)
+        start_log(settings)
+        bot = make_bot(settings, stop_at_end=stop_at_end)
+        try:
+            _say_what_runs(settings, bot.feed.label, is_real=bot.feed.is_real)
+            return asyncio.run(bot.manager.run())
+        finally:
+            bot.lock.release()
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Ctrl-C ends the process until the bot takes the signals over: it has sent nothing, and its locks end with it.
+
+    Python's own way, a KeyboardInterrupt, can be lost: raised inside a destructor or a library's bare `except`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os.write(2, b"interrupted\n")
+        os._exit(INTERRUPTED)
+
+    before = signal.signal(signal.SIGINT, end)
     try:
-        _say_what_runs(settings, bot.feed.label, is_real=bot.feed.is_real)
-        return asyncio.run(bot.manager.run())
+        yield
     finally:
-        bot.lock.release()
+        signal.signal(signal.SIGINT, before)
 
 
 def settings_of(options: dict[str, str | None], speed: str | None) -> Settings:

@@ -16,7 +16,7 @@ from tests.unit.cli.cli_helpers import ROOT, environment, tradebot
 from trading import __version__
 from trading.config_sources import ConfigError, Problem
 from trading.domain.errors import InvalidInput, InvariantViolated, TradingError
-from trading.exit_codes import ExitCode
+from trading.exit_codes import INTERRUPTED, ExitCode
 
 
 def failing(error: BaseException) -> click.Command:
@@ -111,7 +111,7 @@ def test_help_lists_every_command_and_every_exit_code() -> None:
     assert result.exit_code == 0
     for name in trading.cli.COMMANDS:
         assert f"\n  {name} " in result.output
-    for code in (*ExitCode, trading.cli.INTERRUPTED):
+    for code in (*ExitCode, INTERRUPTED):
         assert f"\n    {int(code)} " in result.output
 
 
