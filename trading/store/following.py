@@ -22,7 +22,9 @@ ROWS_MAX = 500
 """The most events, finished orders or decisions that one look takes in; who is further behind begins anew."""
 
 SETTLED_KEPT = 1_000
-CANDLES_PER_SYMBOL = 2
+CANDLES_PER_SYMBOL = 12
+"""The most candles of a symbol that one call of `series` gives: no gap up to some 50 candles a second."""
+
 RECENT = 50
 
 
@@ -176,6 +178,8 @@ class Follower:
 
     def series(self, connection: sa.Connection) -> Series:
         """The newest of what comes with every candle, since the last call."""
+        if not self._moved:
+            return Series(candles=[], decisions=[], equity=None)
         moved = [self._symbols[name] for name in sorted(self._moved)]
         candles = self._new_candles(connection, moved)
         numbers = [self._last_decision[row.name] for row in moved if row.name in self._last_decision]

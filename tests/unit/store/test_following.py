@@ -32,7 +32,16 @@ from trading.domain.orders import OrderState
 from trading.engine.state import SymbolState
 from trading.store.batch import EquityPoint
 from trading.store.database import reading
-from trading.store.following import ROWS_MAX, SETTLED_KEPT, Changes, FellBehind, Follower, Present, Series
+from trading.store.following import (
+    CANDLES_PER_SYMBOL,
+    ROWS_MAX,
+    SETTLED_KEPT,
+    Changes,
+    FellBehind,
+    Follower,
+    Present,
+    Series,
+)
 from trading.store.journal import Journal
 from trading.store.latch import latch_kill, reset_kill
 
@@ -203,13 +212,14 @@ def test_decisions_are_told_each_and_runs_of_hold_by_their_last(journal: Journal
 
 def test_candles_are_told_oldest_first_and_the_newest_only(journal: Journal) -> None:
     look = Look(journal)
-    for minute in range(5):
+    count = CANDLES_PER_SYMBOL + 3
+    for minute in range(count):
         journal.commit(batch(moved(minute), candles=[candle(minute)]))
     look.news()
-    assert look.series().candles == [candle(3), candle(4)]
-    journal.commit(batch(moved(5), candles=[candle(5)]))
-    assert look.news().symbols == [moved(5)]
-    assert look.series().candles == [candle(5)]
+    assert look.series().candles == [candle(minute) for minute in range(3, count)]
+    journal.commit(batch(moved(count), candles=[candle(count)]))
+    assert look.news().symbols == [moved(count)]
+    assert look.series().candles == [candle(count)]
     assert look.series().candles == []
 
 
