@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,9 @@ import uvicorn
 from fastapi import FastAPI
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support.processes import lively_candles
 from trading.config import Settings, load_settings
+from trading.live.assembly import make_bot
 from trading.web.access import CSRF_HEADER
 from trading.web.context import WebContext
 from trading.web.routes import PARTS, Part
@@ -100,3 +103,15 @@ def serving(app: FastAPI) -> Iterator[Served]:
         thread.join(PATIENCE_S)
         socket.close()
     assert not thread.is_alive(), "the server has not ended"
+
+
+def run_real_bot(folder: Path, rows: int = 900) -> Path:
+    """The data folder of a bot that has traded recorded candles to their end and kept its positions."""
+    candles = lively_candles(folder / "candles", rows)
+    settings = web_settings(folder, TRADING_MARKET_DATA=str(candles), TRADING_SHUTDOWN_POLICY="keep")
+    bot = make_bot(settings, stop_at_end=True)
+    try:
+        assert asyncio.run(bot.manager.run()) == 0
+    finally:
+        bot.lock.release()
+    return folder

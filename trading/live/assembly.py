@@ -78,7 +78,7 @@ def engine_config(settings: Settings, feed: Feed) -> EngineConfig:
     )
 
 
-def bot_facts(settings: Settings, feed: Feed) -> BotFacts:
+def bot_facts(settings: Settings, feed: Feed, config: EngineConfig) -> BotFacts:
     """What the dashboard tells of a bot with these settings."""
     return BotFacts(
         recorded_ms=wall_ms(),
@@ -91,6 +91,9 @@ def bot_facts(settings: Settings, feed: Feed) -> BotFacts:
         symbols=tuple(feed.symbols),
         interval_ms=feed.interval_ms,
         max_open_positions=settings.max_open_positions,
+        capital=config.capital,
+        limits=config.limits,
+        breaker_limits=config.breaker,
         settings=tuple(
             SettingFact(
                 name=line.name, value=line.value, source=line.source, meaning=line.meaning, allowed=line.allowed
@@ -133,7 +136,7 @@ def make_bot(
             policy=settings.shutdown_policy,
             stop_at_end=stop_at_end,
             on_notify=on_notify,
-            facts=bot_facts(settings, feed),
+            facts=bot_facts(settings, feed, config),
         )
         undo.pop_all()
     return Bot(manager, lock, feed)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import sqlalchemy as sa
 
+from trading.safety.breaker import BreakerLimits
+from trading.safety.checks import Limits
 from trading.store.database import writing
 from trading.store.schema import ONLY_ROW, facts
 from trading.store.statements import insert_or_update
@@ -23,8 +27,9 @@ class SettingFact(msgspec.Struct, frozen=True, kw_only=True):
 class BotFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The bot that runs, or ran last. Defaults are for facts that a bot of an older version did not know.
 
-    provider: where orders go. real_money: whether they cost any. market: what the prices are, as the page's banner says
-    it; is_demo: whether they are made up. interval_ms: length of a candle. notes: what was set and has no effect.
+    provider: where orders go. real_money: whether they cost any. market: what the prices are, as the page's banner
+    says it; is_demo: whether they are made up. interval_ms: length of a candle. capital: what the limits' percentages
+    are of, in quote. notes: what was set and has no effect.
     """
 
     recorded_ms: int
@@ -37,6 +42,9 @@ class BotFacts(msgspec.Struct, frozen=True, kw_only=True):
     symbols: tuple[str, ...] = ()
     interval_ms: int = 0
     max_open_positions: int = 0
+    capital: Decimal | None = None
+    limits: Limits | None = None
+    breaker_limits: BreakerLimits | None = None
     required_models: tuple[str, ...] = ()
     settings: tuple[SettingFact, ...] = ()
     notes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from trading.domain.candles import Candle
 from trading.domain.decisions import Decision, Verdict
 from trading.domain.orders import Fill, Order, OrderState, Purpose
-from trading.domain.positions import Correction, Position
+from trading.domain.positions import Correction, CorrectionKind, Position
 from trading.safety.breaker import Trip
 from trading.store.batch import EquityPoint
 from trading.store.commands import QueuedCommand, to_queued
@@ -187,29 +187,51 @@ class Queries:
         query = sa.select(corrections).where(corrections.c.position_id == position_id)
         return self._all(query.order_by(corrections.c.time_ms, corrections.c.id), _to_correction)
 
+    def booked_corrections(
+        self,
+        *,
+        symbol: str | None = None,
+        kind: CorrectionKind | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        limit: int = PAGE,
+        offset: int = 0,
+    ) -> list[Correction]:
+        """Corrections of all positions, by time."""
+        pairs = [(corrections.c.symbol, symbol), (corrections.c.kind, kind)]
+        query = _filtered(sa.select(corrections), corrections.c.time_ms, since_ms, until_ms, pairs)
+        query = query.order_by(corrections.c.time_ms.desc(), corrections.c.id)
+        return self._all(query.limit(limit).offset(offset), _to_correction)
+
     def decisions(
         self,
         *,
         symbol: str | None = None,
         verdict: Verdict | None = None,
         decision_id: str | None = None,
+        vetoed: bool | None = None,
         since_ms: int | None = None,
         until_ms: int | None = None,
         limit: int = PAGE,
         offset: int = 0,
     ) -> list[DecisionRun]:
-        """Decisions and runs of HOLD, by time (of a run, that of its last)."""
+        """Decisions and runs of HOLD, by time (of a run, that of its last). vetoed: only those, or only the others."""
         pairs = [(decisions.c.symbol, symbol), (decisions.c.verdict, verdict), (decisions.c.id, decision_id)]
         query = _filtered(sa.select(decisions), decisions.c.time_ms, since_ms, until_ms, pairs)
+        if vetoed is not None:
+            query = query.where(decisions.c.veto != "" if vetoed else decisions.c.veto == "")
         # Of one symbol the numbers are in the order of time, and there is an index for them.
         newest_first = [decisions.c.seq.desc()] if symbol else [decisions.c.time_ms.desc(), decisions.c.seq.desc()]
         query = query.order_by(*newest_first)
         return self._all(query.limit(limit).offset(offset), to_run)
 
-    def trips(self, *, since_ms: int | None = None, until_ms: int | None = None, limit: int = PAGE) -> list[Trip]:
+    def trips(
+        self, *, since_ms: int | None = None, until_ms: int | None = None, limit: int = PAGE, offset: int = 0
+    ) -> list[Trip]:
         """Trips of the circuit breaker, by time."""
         query = _filtered(sa.select(trips), trips.c.time_ms, since_ms, until_ms, [])
-        return self._all(query.order_by(trips.c.time_ms.desc(), trips.c.id.desc()).limit(limit), _to_trip)
+        query = query.order_by(trips.c.time_ms.desc(), trips.c.id.desc())
+        return self._all(query.limit(limit).offset(offset), _to_trip)
 
     def equity(
         self, *, since_ms: int | None = None, until_ms: int | None = None, step_ms: int = 1, limit: int = SERIES
@@ -220,6 +242,17 @@ class Queries:
             last = _filtered(sa.select(sa.func.max(equity.c.time_ms)), equity.c.time_ms, since_ms, until_ms, [])
             query = query.where(equity.c.time_ms.in_(last.group_by(equity.c.time_ms - equity.c.time_ms % step_ms)))
         return self._all(query.limit(limit), to_equity)[::-1]
+
+    def equity_span(self, *, since_ms: int | None = None, until_ms: int | None = None) -> tuple[int, int] | None:
+        """The times of the first and the last point of equity within these bounds, None where there is none."""
+        ends = sa.select(sa.func.min(equity.c.time_ms), sa.func.max(equity.c.time_ms))
+        with reading(self.engine) as connection:
+            first, last = connection.execute(_filtered(ends, equity.c.time_ms, since_ms, until_ms, [])).one()
+        return None if first is None else (first, last)
+
+    def first_equity(self) -> EquityPoint | None:
+        """The oldest point of equity."""
+        return next(iter(self._all(sa.select(equity).order_by(equity.c.time_ms).limit(1), to_equity)), None)
 
     def candles(
         self,
@@ -250,10 +283,10 @@ class Queries:
             low, high = connection.execute(sa.select(sa.func.min(events.c.seq), sa.func.max(events.c.seq))).one()
         return low or 0, high or 0
 
-    def commands(self, *, command_id: str | None = None, limit: int = PAGE) -> list[QueuedCommand]:
+    def commands(self, *, command_id: str | None = None, limit: int = PAGE, offset: int = 0) -> list[QueuedCommand]:
         """Operators' commands and the bot's answers."""
         query = _filtered(sa.select(commands), commands.c.seq, None, None, [(commands.c.id, command_id)])
-        return self._all(query.order_by(commands.c.seq.desc()).limit(limit), to_queued)
+        return self._all(query.order_by(commands.c.seq.desc()).limit(limit).offset(offset), to_queued)
 
     def _all(self, query: sa.Select[Any], convert: Callable[[Fields], R]) -> list[R]:
         with reading(self.engine) as connection:

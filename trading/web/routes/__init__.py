@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fastapi import APIRouter
 
 from trading.web.context import WebContext
-from trading.web.routes import session
+from trading.web.routes import series, session, status, trading
 
 
 class Part(NamedTuple):
@@ -24,4 +24,9 @@ class Part(NamedTuple):
     lifespan: Callable[[WebContext], AbstractAsyncContextManager[None]] | None = None
 
 
-PARTS: tuple[Part, ...] = (Part(session.router),)
+PARTS: tuple[Part, ...] = (
+    Part(session.router),
+    Part(status.router),
+    Part(trading.router),
+    Part(series.router),
+)
