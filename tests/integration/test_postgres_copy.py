@@ -62,7 +62,7 @@ def test_there_and_back(filled: Path, server: str, tmp_path: Path) -> None:
     for place in (server, back):
         (highest,) = rows(filled, "SELECT seq FROM sqlite_sequence WHERE name = 'events'")[0]
         journal = open_journal(place)
-        journal.commit(replace(before_all(), changes=(), candles=()))
+        journal.commit(replace(before_all(), changes=(), candles=(), notifications=()))
         journal.close()
         assert rows(place, "SELECT max(seq) FROM events") == [(int(str(highest)) + 1,)]
 

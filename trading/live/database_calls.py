@@ -176,7 +176,9 @@ class DatabaseCalls:
 
     async def _prune(self, event_ms: int) -> None:
         """Remove a little of what is older than its table's retention."""
-        done = await self._call(lambda: prune(self._journal.engine, event_ms, transactions=PRUNE_TRANSACTIONS), None)
+        done = await self._call(
+            lambda: prune(self._journal.engine, event_ms, transactions=PRUNE_TRANSACTIONS, wall_ms=wall_ms()), None
+        )
         if done is None or not done.more:
             self._next_prune = time.monotonic() + PRUNE_SECONDS
         if done is not None and done.rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import sqlalchemy as sa
 
@@ -108,7 +109,7 @@ class Journal:
             self._check_open()
             if self._lock is not None:
                 self._lock.ensure()
-            plan = Plan(batch, self._memory)
+            plan = Plan(batch, self._memory, time.time_ns() // 1_000_000)
             self._transact(plan, batch.time_ms)
             self._memory = plan.memory
             self._handed_out.difference_update(plan.commands)

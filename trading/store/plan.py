@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from trading.domain.actions import Notify
 from trading.domain.decisions import Decision, Verdict
 from trading.domain.errors import InvariantViolated
 from trading.domain.events import CandleClosed, ClockTick, Command, EntriesLatched, Event, OrderFilled, OrderFound
@@ -15,12 +12,11 @@ from trading.domain.positions import Account, Correction, Position
 from trading.engine.state import SafetyState, SymbolState
 from trading.safety.breaker import BreakerState, Trip
 from trading.store.batch import Batch
-from trading.store.rows import Row, breaker_row, decision_row, order_row, plain, position_row
+from trading.store.rows import Row, alert_row, breaker_row, decision_row, event_row, order_row, plain, position_row
 from trading.store.schema import ONLY_ROW
 
 _NOT_STORED = (CandleClosed, ClockTick, EntriesLatched)
 _UNSENT = (OrderState.INTENT, OrderState.SUBMITTING)
-_encode = msgspec.json.Encoder().encode
 
 
 class Memory:
@@ -50,9 +46,15 @@ class Memory:
 
 
 class Plan:
-    """The rows to write, by table; the opening orders that the kill switch may forbid; the memory afterwards."""
+    """The rows to write, by table; the opening orders that the kill switch may forbid; the memory afterwards.
 
-    def __init__(self, batch: Batch, memory: Memory) -> None:
+    Args:
+        batch: what to write.
+        memory: of the journal before it.
+        wall_ms: now (UTC ms), as the alerts' time of creation.
+    """
+
+    def __init__(self, batch: Batch, memory: Memory, wall_ms: int) -> None:
         self.memory = memory.copy()
         self.rows: dict[str, list[Row]] = {}
         self.openings: dict[str, OrderState] = {}
@@ -61,6 +63,7 @@ class Plan:
         self._candles(batch, known=len(memory.symbols))
         self._put("equity", [plain(point) for point in batch.equity])
         self._events(batch)
+        self._put("alerts", [alert_row(note, batch.time_ms, wall_ms) for note in batch.notifications])
 
     def _put(self, table: str, rows: list[Row]) -> None:
         if rows:
@@ -165,15 +168,11 @@ class Plan:
         for event in batch.events:
             if isinstance(event, _NOT_STORED):
                 continue
-            rows.append(_event_row(event.time_ms, event, _symbol_of(event)))
+            rows.append(event_row(event.time_ms, event, _symbol_of(event)))
             if isinstance(event, Command):
                 self.commands.append(event.id)
-        rows.extend(_event_row(batch.time_ms, note, note.symbol) for note in batch.notifications)
+        rows.extend(event_row(batch.time_ms, note, note.symbol) for note in batch.notifications)
         self._put("events", rows)
-
-
-def _event_row(time_ms: int, event: Event | Notify, symbol: str) -> Row:
-    return {"time_ms": time_ms, "type": type(event).__name__, "symbol": symbol, "data": _encode(event).decode()}
 
 
 def _symbol_of(event: Event) -> str:

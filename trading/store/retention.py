@@ -27,6 +27,7 @@ from trading.store.schema import (
     symbols,
     trips,
 )
+from trading.store.schema_alerts import alert_deliveries, alerts
 
 DAY_MS = 86_400_000
 CHUNK = 500
@@ -38,7 +39,8 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """Ages in days, and most rows. The defaults keep ten symbols on one-minute candles well under 2 GB.
 
     trades: closed positions with their orders, fills and corrections. unfilled_orders: finished orders without a fill.
-    decisions, events: whichever limit is reached first. commands: those that were answered.
+    decisions, events, alerts: whichever limit is reached first. commands: those that were answered. Alerts go with what
+    is kept of their way to the channels, even where one could not be reached in all that time.
     """
 
     candles_days: int = 400
@@ -51,6 +53,8 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     events_rows: int = 1_000_000
     commands_days: int = 400
     trips_days: int = 3_660
+    alerts_days: int = 400
+    alerts_rows: int = 100_000
 
 
 class Pruned(msgspec.Struct, frozen=True):
@@ -63,8 +67,18 @@ class Pruned(msgspec.Struct, frozen=True):
 Step = Callable[[sa.Connection], int]
 
 
-def prune(engine: sa.Engine, now_ms: int, limits: Retention | None = None, *, transactions: int = 50) -> Pruned:
+def prune(
+    engine: sa.Engine,
+    now_ms: int,
+    limits: Retention | None = None,
+    *,
+    transactions: int = 50,
+    wall_ms: int | None = None,
+) -> Pruned:
     """Remove what is older than its table's retention, in at most `transactions` short transactions.
+
+    `now_ms` is the engine's time, which a replay's candles tell; `wall_ms` that of the clock, for what is stored by it:
+    commands and alerts. Where it is not given they are the same.
 
     Never removed: open positions with their orders, fills and corrections; orders that are not settled; the finished
     orders that the engine remembers over a restart, and their fills; each symbol's last decision; unanswered commands.
@@ -75,7 +89,7 @@ def prune(engine: sa.Engine, now_ms: int, limits: Retention | None = None, *, tr
     limits = limits or Retention()
     rows: dict[str, int] = {}
     left = transactions
-    for table, step in _steps(engine, now_ms, limits):
+    for table, step in _steps(engine, now_ms, limits, now_ms if wall_ms is None else wall_ms):
         while True:
             if not left:
                 return Pruned(rows, more=True)
@@ -89,7 +103,7 @@ def prune(engine: sa.Engine, now_ms: int, limits: Retention | None = None, *, tr
     return Pruned(rows, more=False)
 
 
-def _steps(engine: sa.Engine, now_ms: int, limits: Retention) -> Iterator[tuple[str, Step]]:
+def _steps(engine: sa.Engine, now_ms: int, limits: Retention, wall_ms: int) -> Iterator[tuple[str, Step]]:
     """By name, a function that removes one chunk and tells how many rows that were."""
 
     def before(days: int) -> int:
@@ -102,6 +116,7 @@ def _steps(engine: sa.Engine, now_ms: int, limits: Retention) -> Iterator[tuple[
         last_decisions = set(connection.execute(last).scalars())
         newest_decision = max(last_decisions, default=0)
         newest_event = connection.execute(sa.select(sa.func.max(events.c.seq))).scalar() or 0
+        newest_alert = connection.execute(sa.select(sa.func.max(alerts.c.seq))).scalar() or 0
 
     too_old = events.c.time_ms < before(limits.events_days)
     yield "events", _by_key(events.c.seq, too_old)
@@ -115,11 +130,25 @@ def _steps(engine: sa.Engine, now_ms: int, limits: Retention) -> Iterator[tuple[
 
     yield "trips", _by_key(trips.c.id, trips.c.time_ms < before(limits.trips_days))
     yield "equity", _by_key(equity.c.time_ms, equity.c.time_ms < before(limits.equity_days))
-    yield "commands", _by_key(commands.c.seq, commands.c.done_ms < before(limits.commands_days))
+    yield "commands", _by_key(commands.c.seq, commands.c.done_ms < wall_ms - limits.commands_days * DAY_MS)
+    yield "alerts", _alerts(alerts.c.created_ms < wall_ms - limits.alerts_days * DAY_MS)
+    yield "alerts", _alerts(alerts.c.seq <= newest_alert - limits.alerts_rows)
     for symbol_id, interval_ms in series:
         yield "candles", _candles(symbol_id, interval_ms, before(limits.candles_days))
     yield "orders", _by_key(orders.c.client_order_id, _is_unfilled(before(limits.unfilled_orders_days), kept))
     yield "positions", _trades(before(limits.trades_days), kept)
+
+
+def _alerts(condition: sa.ColumnElement[bool]) -> Step:
+    """Removes alerts with their deliveries."""
+    chunk = sa.select(alerts.c.seq).where(condition).limit(CHUNK)
+
+    def step(connection: sa.Connection) -> int:
+        seqs = list(connection.execute(chunk).scalars())
+        connection.execute(sa.delete(alert_deliveries).where(alert_deliveries.c.alert_seq.in_(seqs)))
+        return connection.execute(sa.delete(alerts).where(alerts.c.seq.in_(seqs))).rowcount
+
+    return step
 
 
 _IS_OPEN = positions.c.closed_ms.is_(None)

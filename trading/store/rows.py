@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from trading.domain.actions import Notify
 from trading.domain.decisions import Decision, Vote
+from trading.domain.events import Event
 from trading.domain.orders import Order
 from trading.domain.positions import Position
 from trading.safety.breaker import BreakerState
@@ -66,6 +68,25 @@ def decision_row(decision: Decision, seq: int) -> Row:
 def breaker_row(breaker: BreakerState) -> Row:
     """The breaker's memory, as JSON."""
     return {"id": ONLY_ROW, "data": _encode(breaker).decode()}
+
+
+def alert_row(note: Notify, time_ms: int, created_ms: int) -> Row:
+    """An alert, which its table numbers."""
+    return {
+        "time_ms": time_ms,
+        "created_ms": created_ms,
+        "level": note.level.value,
+        "code": note.code,
+        "symbol": note.symbol,
+        "text": note.text,
+        "acknowledged_ms": None,
+        "acknowledged_by": "",
+    }
+
+
+def event_row(time_ms: int, event: Event | Notify, symbol: str) -> Row:
+    """What came in, or was told, as JSON."""
+    return {"time_ms": time_ms, "type": type(event).__name__, "symbol": symbol, "data": _encode(event).decode()}
 
 
 def to_breaker(row: Fields) -> BreakerState:

@@ -18,12 +18,16 @@ from trading.store.columns import only_row as _only_row
 from trading.store.columns import serial as _serial
 from trading.store.columns import text as _text
 from trading.store.schema_access import nonces, password, sessions, tokens
+from trading.store.schema_alerts import alert_channels, alert_deliveries, alerts, leases
 
 ACCESS_TABLES = (password, sessions, tokens, nonces)
 """The dashboard's logins: no bot reads or writes them."""
 
+ALERT_TABLES = (alerts, alert_channels, alert_deliveries, leases)
+"""Alerts and their way to the owner: commits add alerts, everything else is the sender's, whichever process that is."""
+
 APP = "llm-tradebot"
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 
 ONLY_ROW = 1
 KILL = "kill"

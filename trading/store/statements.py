@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from trading.domain.errors import InvalidInput
 from trading.store import schema
 from trading.store.rows import Row, without_nul
+from trading.store.schema_alerts import alerts
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -101,10 +102,12 @@ class Statements:
             schema.candles: insert_if_absent(name, schema.candles),
             schema.equity: insert_or_update(name, schema.equity, ["time_ms"]),
             schema.events: sa.insert(schema.events).inline(),
+            alerts: sa.insert(alerts).inline(),
         }
+        numbered = (schema.events, alerts)
         self.by_table = {
             table.name: Prepared(
-                statement, dialect, [c.name for c in table.c if table is not schema.events or c.name != "seq"]
+                statement, dialect, [c.name for c in table.c if table not in numbered or c.name != "seq"]
             )
             for table, statement in statements.items()
         }

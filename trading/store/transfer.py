@@ -18,11 +18,12 @@ from trading.store.database import location, open_database, open_reader, reading
 from trading.store.errors import DatabaseUnusable
 from trading.store.rows import Row, without_nul
 from trading.store.schema import KILL, ONLY_ROW
+from trading.store.schema_alerts import alerts
 
 CHUNK = 1_000
 COPY_TIMEOUT_MS = 60_000
 _HASH_BITS = 128
-_NUMBERED = (schema.events, schema.commands)
+_NUMBERED = (schema.events, schema.commands, alerts)
 
 
 class Copied(msgspec.Struct, frozen=True):

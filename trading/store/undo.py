@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from trading.store import schema
 from trading.store.plan import Memory, Plan
 from trading.store.rows import Row
+from trading.store.schema_alerts import alert_deliveries, alerts
 
 AT_ONCE = 1_000
 _KEYS: dict[str, sa.Column[Any]] = {
@@ -31,6 +32,7 @@ _KEYS: dict[str, sa.Column[Any]] = {
         schema.equity,
     )
 }
+_NUMBERED: dict[str, sa.Column[Any]] = {"events": schema.events.c.seq, "alerts": alerts.c.seq}
 _ADDED: dict[str, sa.Column[Any]] = {"trips": schema.trips.c.id, "corrections": schema.corrections.c.id}
 
 
@@ -38,15 +40,15 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True):
     """How to take one commit back.
 
     before: by table, the rows that were there of those that it wrote. keys: by table, of all rows that it wrote.
-    symbols: ids of those that it named first, with all their candles. events: how many it added after `event_before`.
+    symbols: ids of those that it named first, with all their candles. numbered: by table whose rows the database
+    numbers, the last number before it and how many it added.
     """
 
     before: dict[str, list[Row]]
     keys: dict[str, list[Any]]
     fills: list[tuple[str, str]]
     symbols: list[int]
-    event_before: int
-    events: int
+    numbered: dict[str, tuple[int, int]]
     commands: list[str]
 
 
@@ -62,15 +64,16 @@ def undo_of(connection: sa.Connection, plan: Plan, known: Memory) -> Undo:
         if table in _KEYS:
             before[table] = _rows(connection, key, [k for k in written if _may_be_there(table, k, known)])
     new_symbols = [number for name, number in plan.memory.symbols.items() if name not in known.symbols]
-    events = len(plan.rows.get("events", ()))
-    last_event = connection.execute(sa.select(sa.func.max(schema.events.c.seq))).scalar() if events else None
+    numbered: dict[str, tuple[int, int]] = {}
+    for table, seq in _NUMBERED.items():
+        if added := len(plan.rows.get(table, ())):
+            numbered[table] = (connection.execute(sa.select(sa.func.max(seq))).scalar() or 0, added)
     return Undo(
         before=before,
         keys=keys,
         fills=[(row["symbol"], row["trade_id"]) for row in plan.rows.get("fills", ())],
         symbols=new_symbols,
-        event_before=last_event or 0,
-        events=events,
+        numbered=numbered,
         commands=list(plan.commands),
     )
 
@@ -88,11 +91,14 @@ def take_back(connection: sa.Connection, undo: Undo) -> None:
         connection.execute(sa.delete(fills).where(fills.c.symbol == symbol, fills.c.trade_id == trade_id))
     if undo.symbols:
         connection.execute(sa.delete(schema.candles).where(schema.candles.c.symbol_id.in_(undo.symbols)))
-    if undo.events:
-        # All who add events hold the journal's lock, so that a commit's events follow each other.
-        seq = schema.events.c.seq
-        theirs = sa.select(seq).where(seq > undo.event_before).order_by(seq).limit(undo.events)
-        connection.execute(sa.delete(schema.events).where(seq.in_(theirs)))
+    for table, (before, added) in undo.numbered.items():
+        # All who add events or alerts hold the journal's lock, so that a commit's rows follow each other.
+        seq = _NUMBERED[table]
+        theirs = connection.execute(sa.select(seq).where(seq > before).order_by(seq).limit(added)).scalars().all()
+        for some in _chunks(theirs):
+            if seq is alerts.c.seq:
+                connection.execute(sa.delete(alert_deliveries).where(alert_deliveries.c.alert_seq.in_(some)))
+            connection.execute(sa.delete(seq.table).where(seq.in_(some)))
     commands = schema.commands
     for some in _chunks(undo.commands):
         taken = commands.c.id.in_(some) & commands.c.done_ms.is_(None)

@@ -147,7 +147,8 @@ def empty_server_database(url: str) -> None:
         )
         for table in schema.meta.metadata.tables.values():
             connection.execute(f"DELETE FROM {table.name}".encode())  # noqa: S608
-        connection.execute("ALTER SEQUENCE events_seq_seq RESTART; ALTER SEQUENCE commands_seq_seq RESTART")
+        for table in ("events", "commands", "alerts"):
+            connection.execute(f"ALTER SEQUENCE {table}_seq_seq RESTART".encode())
         connection.execute("INSERT INTO meta (id, app, created_ms) VALUES (1, %s, %s)", [schema.APP, T0 + 1])
         connection.execute("INSERT INTO commits (id, number) VALUES (1, 0)")
         connection.execute("INSERT INTO latches VALUES ('kill', false, '', '', NULL, NULL, '', '', NULL)")

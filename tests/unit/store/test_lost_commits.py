@@ -74,6 +74,7 @@ def content(place: Place) -> dict[str, list[tuple[object, ...]]]:
     """All tables, without the numbers that may differ."""
     found = tables(place)
     found["events"] = [row[1:] for row in found["events"]]
+    found["alerts"] = [(row[1], *row[3:]) for row in found["alerts"]]
     return {name: sorted(rows, key=repr) for name, rows in found.items() if name not in NUMBERS}
 
 
@@ -88,6 +89,7 @@ def before_all() -> Batch:
         decision(1),
         candles=[candle(0)],
         events=[OrderFilled(time_ms=T0, fill=fill("t0", 1))],
+        notifications=[Notify(Level.INFO, "BEFORE", "stays", BTC)],
     )
 
 

@@ -40,9 +40,11 @@ from trading.engine.state import EngineState, SymbolState
 from trading.store import recovery, retention
 from trading.store.batch import EquityPoint
 from trading.store.commands import finish_command, queue_command
+from trading.store.database import writing
 from trading.store.journal import Journal
 from trading.store.process import ProcessState, write_process
 from trading.store.retention import DAY_MS, Retention, prune
+from trading.store.schema_alerts import alert_deliveries
 
 LATER = T0 + 10_000 * DAY_MS
 
@@ -145,6 +147,7 @@ def test_what_is_old_goes_and_what_is_needed_stays(place: Place, filled: Journal
     }
     assert pruned.rows == {
         "events": 1,
+        "alerts": 1,
         "decisions": 1,
         "equity": 1,
         "trips": 1,
@@ -228,6 +231,21 @@ def test_events_and_decisions_are_limited_in_number_too(place: Place, journal: J
     assert found["decisions"] == sorted([f"{ETH}-0", *(f"{BTC}-{n}" for n in range(15, 20))])
 
 
+def test_alerts_go_with_their_deliveries_by_the_wall_clock_and_in_number(place: Place, journal: Journal) -> None:
+    journal.commit(batch(notifications=[Notify(Level.INFO, f"CODE{n}", "text") for n in range(20)]))
+    ((now_ms,),) = rows(place, "SELECT max(created_ms) FROM alerts")
+    assert isinstance(now_ms, int)
+    with writing(journal.engine) as connection:
+        sent = [{"alert_seq": n, "channel": "url1", "due_ms": 0, "sent_ms": None} for n in range(1, 21)]
+        connection.execute(sa.insert(alert_deliveries), sent)
+    far = LATER + 100_000 * DAY_MS
+    assert "alerts" not in prune(journal.engine, far, wall_ms=now_ms).rows
+    assert prune(journal.engine, T0, Retention(alerts_rows=5), wall_ms=now_ms).rows["alerts"] == 15
+    assert rows(place, "SELECT alert_seq FROM alert_deliveries ORDER BY 1") == [(n,) for n in range(16, 21)]
+    assert prune(journal.engine, T0, wall_ms=now_ms + 401 * DAY_MS).rows["alerts"] == 5
+    assert rows(place, "SELECT alert_seq FROM alert_deliveries") == []
+
+
 def test_numbers_of_events_are_never_given_twice(place: Place, journal: Journal) -> None:
     note = [Notify(Level.INFO, "CODE", "text")]
     journal.commit(batch(notifications=note * 3))
@@ -263,7 +281,7 @@ def test_each_transaction_is_small_and_their_number_bounded(
 
     assert prune(journal.engine, LATER, transactions=3) == retention.Pruned({"events": 30}, more=True)
     sa.event.listen(journal.engine, "commit", note_commit)
-    assert prune(journal.engine, LATER) == retention.Pruned({"events": 15, "candles": 95}, more=False)
+    assert prune(journal.engine, LATER) == retention.Pruned({"events": 15, "alerts": 45, "candles": 95}, more=False)
     sa.event.remove(journal.engine, "commit", note_commit)
     steps = [before - after for before, after in pairwise(commits)]
     assert max(steps) == 10
