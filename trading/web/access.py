@@ -6,6 +6,7 @@ A session (cookie, with a CSRF token for everything that changes something) has 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from trading.web.context import context_of
+from trading.web.context import WebContext, context_of
 from trading.web.origin import check_origin
 from trading.web.problems import Problem
 from trading.web.sessions import COOKIE, csrf_of
@@ -113,6 +114,12 @@ async def authorize_websocket(websocket: WebSocket, scope: Scope = Scope.READ) -
     identity = await identify(websocket, websocket.cookies.get(COOKIE), token)
     _check_scope(identity, scope)
     return identity
+
+
+def ended(context: WebContext, identities: Collection[Identity]) -> set[Identity]:
+    """Those whose login has ended since they came in: for connections that stay. Reads, and so runs in a thread."""
+    now_ms = context.now_ms()
+    return {who for who in identities if who.session is not None and context.sessions.has_ended(who.session, now_ms)}
 
 
 def access_of(route: APIRoute) -> Scope | str | None:

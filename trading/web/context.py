@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import sqlalchemy as sa
 from fastapi import Depends
@@ -16,6 +16,10 @@ from trading.store.queries import Queries
 from trading.web.database import Database
 from trading.web.sessions import Sessions
 
+if TYPE_CHECKING:
+    from trading.web.access import Identity
+    from trading.web.stream.hub import Hub
+
 
 def wall_ms() -> int:
     """Now, UTC milliseconds."""
@@ -24,13 +28,17 @@ def wall_ms() -> int:
 
 @dataclass(kw_only=True)
 class WebContext:
-    """One dashboard: `context_of(request)` in a route, the argument of a part's `lifespan` in the background."""
+    """One dashboard: `context_of(request)` in a route, the argument of a part's `lifespan` in the background.
+
+    hub: what `WS /ws` is served from; None before the server has started.
+    """
 
     settings: Settings
     database: Database
     sessions: Sessions
     now_ms: Callable[[], int] = wall_ms
     started_at: float = field(default_factory=time.monotonic)
+    hub: Hub[Identity] | None = None
 
 
 def context_of(connection: HTTPConnection) -> WebContext:

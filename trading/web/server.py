@@ -25,11 +25,14 @@ from trading.web.middleware import BodyLimit, HostGuard, Requests
 from trading.web.origin import allowed_hosts
 from trading.web.routes import PARTS, Part
 from trading.web.sessions import Sessions
+from trading.web.stream.protocol import BoundedWebSocket
 
 log = structlog.get_logger(__name__)
 
 CONNECTIONS_MAX = 1_000
 KEEP_ALIVE_SECONDS = 20
+WEBSOCKET_BYTES_MAX = 1_024
+PING_SECONDS = 15
 SHUTDOWN_SECONDS = 5
 
 
@@ -105,7 +108,11 @@ def uvicorn_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         port=port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=BoundedWebSocket,
+        ws_max_size=WEBSOCKET_BYTES_MAX,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         server_header=False,

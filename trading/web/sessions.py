@@ -39,11 +39,16 @@ class Sessions:
     def find(self, key: str, now_ms: int) -> Session | None:
         """The session of a key, None where there is none or it has ended."""
         session = self._open.get(digest(key))
-        if session is None or now_ms >= min(session.ends_ms, session.seen_ms + IDLE_MS):
+        if session is None or self.has_ended(session.id, now_ms):
             return None
         session = replace(session, seen_ms=now_ms)
         self._open[session.id] = session
         return session
+
+    def has_ended(self, session_id: str, now_ms: int) -> bool:
+        """Whether the session is over. To ask does not make it last longer."""
+        session = self._open.get(session_id)
+        return session is None or now_ms >= min(session.ends_ms, session.seen_ms + IDLE_MS)
 
     def close(self, session_id: str) -> None:
         """End a session."""

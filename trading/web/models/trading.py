@@ -18,12 +18,12 @@ ID_EXAMPLE = "0123456789abcdef0123456789abcdef"
 
 
 class PositionView(Model):
-    """An open position at the last price. Its id is also that of the decision that opened it."""
+    """A position at the last price. Its id is also that of the decision that opened it."""
 
     id: str = Field(examples=[ID_EXAMPLE])
     symbol: str = Field(examples=["BTC/USDT"])
     side: str = Field(examples=["long"])
-    state: str = Field(description="entering, open or closing", examples=["open"])
+    state: str = Field(description="entering, open, closing or closed", examples=["open"])
     opened_at: Time
     opened_ms: int = Field(description="the same in UTC ms, for charts", examples=[1748781000000])
     decision_price: Exact = Field(description="the price that the decision saw")
@@ -51,7 +51,7 @@ class PositionView(Model):
             id=position.id,
             symbol=position.symbol,
             side=position.side,
-            state="closing" if position.exit_reason else "open" if position.bought else "entering",
+            state=_state_of(position),
             opened_at=moment(position.opened_ms),
             opened_ms=position.opened_ms,
             decision_price=position.decision_price,
@@ -305,6 +305,12 @@ class EquitySeries(Model):
     quote: str | None = Field(examples=["USDT"])
     step_ms: int = Field(examples=[60000])
     items: list[EquityView]
+
+
+def _state_of(position: Position) -> str:
+    if position.is_closed:
+        return "closed"
+    return "closing" if position.exit_reason else "open" if position.bought else "entering"
 
 
 def open_risk(position: Position, price: Decimal | None) -> Decimal | None:

@@ -15,6 +15,7 @@ from fastapi import APIRouter
 
 from trading.web.context import WebContext
 from trading.web.routes import series, session, status, trading
+from trading.web.stream import socket
 
 
 class Part(NamedTuple):
@@ -29,4 +30,5 @@ PARTS: tuple[Part, ...] = (
     Part(status.router),
     Part(trading.router),
     Part(series.router),
+    Part(socket.router, socket.lifespan),
 )
