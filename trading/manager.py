@@ -271,6 +271,7 @@ class TradingManager:
                 if events:
                     await self.pump(events)
         close_ms = candles[0].close_time_ms
+        self._signals.expect(candles)
         closed: list[Event] = [ClockTick(time_ms=close_ms)]
         closed.extend(CandleClosed(time_ms=close_ms, candle=candle) for candle in candles)
         await self.pump(closed, may_wait=more)

@@ -7,6 +7,7 @@ over the array, no logarithms or other functions whose vectorised form may round
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -111,6 +112,11 @@ class FeatureMatrix:
         """A matrix whose values are still to be written."""
         return cls(np.empty((rows, len(FEATURE_NAMES)), dtype=np.float64, order="F"))
 
+    @classmethod
+    def stacked(cls, parts: Sequence[FeatureMatrix]) -> FeatureMatrix:
+        """The rows of these, one below the other."""
+        return parts[0] if len(parts) == 1 else cls(np.asfortranarray(np.vstack([part.values for part in parts])))
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -180,20 +186,21 @@ def _range_features(bars: Bars, start: int, out: FeatureMatrix) -> None:
 
 def _volume_features(bars: Bars, start: int, out: FeatureMatrix) -> None:
     volume = bars.volume
+    is_traded = (volume > 0).astype(np.float64)
+
+    def rolling(period: int) -> FloatArray:
+        """Sum of `period` volumes, exactly 0 where none was traded (counted: a running sum keeps a remainder)."""
+        traded = talib.SUM(is_traded, period)[start:]
+        total = talib.SUM(volume, period)[start:]
+        result: FloatArray = np.where(traded > 0, np.maximum(total, 0.0), 0.0 * traded)
+        return result
+
     flow = talib.MOM(talib.OBV(bars.close, volume), FAST)[start:]
-    slope = quotient(flow, _rolling_volume(volume, FAST, start))
+    slope = quotient(flow, rolling(FAST))
     # Running sums leave a remainder of rounding, which a nearly empty window would blow up: hence the bounds.
     out["obv_slope_20"][:] = np.minimum(np.maximum(slope, -1.0), 1.0)
     turnover = talib.SUM(talib.TYPPRICE(bars.high, bars.low, bars.close) * volume, MEDIUM_SPAN)[start:]
-    vwap = quotient(turnover, _rolling_volume(volume, MEDIUM_SPAN, start))
+    vwap = quotient(turnover, rolling(MEDIUM_SPAN))
     out["vwap_distance_48"][:] = quotient(bars.close[start:], vwap) - 1.0
-    recent = _rolling_volume(volume, SHORT_SPAN, start) / SHORT_SPAN
-    out["volume_ratio"][:] = quotient(recent, _rolling_volume(volume, LONG_SPAN, start) / LONG_SPAN)
-
-
-def _rolling_volume(volume: FloatArray, period: int, start: int) -> FloatArray:
-    """Sum of `period` volumes, exactly 0 where none was traded (counted, since a running sum keeps a remainder)."""
-    traded = talib.SUM((volume > 0).astype(np.float64), period)[start:]
-    total = talib.SUM(volume, period)[start:]
-    result: FloatArray = np.where(traded > 0, np.maximum(total, 0.0), 0.0 * traded)
-    return result
+    recent = rolling(SHORT_SPAN) / SHORT_SPAN
+    out["volume_ratio"][:] = quotient(recent, rolling(LONG_SPAN) / LONG_SPAN)

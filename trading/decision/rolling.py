@@ -8,7 +8,7 @@ import numpy as np
 
 from trading.decision.analysts import Analyst, default_analysts
 from trading.decision.bars import BLOCK_CANDLES, WARMUP_CANDLES, Bars, anchor_of, window_of
-from trading.decision.features import compute_features
+from trading.decision.features import FeatureMatrix, compute_features
 from trading.decision.params import StrategyParams
 from trading.decision.regime import REGIMES
 from trading.decision.voting import VERDICTS, Panel
@@ -31,6 +31,12 @@ class RollingSignals:
         self.interval_ms = interval_ms
         self._panel = Panel(params, default_analysts() if analysts is None else analysts)
         self._windows: dict[str, _Window] = {}
+        self._together: tuple[Candle, ...] = ()
+        self._signals: dict[tuple[str, int], Signal | None] = {}
+
+    def expect(self, candles: Sequence[Candle]) -> None:
+        """These are the next ones. They are voted on together, when the first is asked for: that costs a fraction."""
+        self._together = tuple(candles)
 
     def warm_up(self, candles: Iterable[Candle]) -> None:
         """Take history without computing signals: each symbol's candles sorted. Those known already are passed over."""
@@ -45,22 +51,48 @@ class RollingSignals:
         Raises:
             InvalidInput: for a candle older than the last one that is not known or whose window is no longer held.
         """
+        key = (candle.symbol, candle.open_time_ms)
+        if key not in self._signals or candle not in self._together:
+            self._signals = self._vote_on(candle)
+        return self._signals[key]
+
+    def _vote_on(self, asked: Candle) -> dict[tuple[str, int], Signal | None]:
+        """The signals of the candle that is asked for and of those that were expected with it."""
+        found: dict[tuple[str, int], Signal | None] = {}
+        matrices: list[FeatureMatrix] = []
+        voted: list[tuple[str, int]] = []
+        for candle in self._together if asked in self._together else (asked,):
+            try:
+                bars = self._bars_of(candle)
+            except InvalidInput:
+                if candle == asked:
+                    raise
+                continue  # it is told when it is asked for
+            key = (candle.symbol, candle.open_time_ms)
+            found[key] = None
+            if bars is not None:
+                matrices.append(compute_features(bars, 1))
+                voted.append(key)
+        if not voted:
+            return found
+        features = FeatureMatrix.stacked(matrices)
+        ballot = self._panel.vote(features)
+        for row, key in enumerate(voted):
+            found[key] = Signal(
+                verdict=VERDICTS[ballot.verdict[row]],
+                score=float(ballot.score[row]),
+                confidence=float(ballot.confidence[row]),
+                regime=REGIMES[ballot.regime[row]].value,
+                atr=features.at(row, "atr_14"),
+                votes=self._panel.votes_at(features, ballot, row),
+            )
+        return found
+
+    def _bars_of(self, candle: Candle) -> Bars | None:
         window = self._window(candle)
         if window.is_new(candle):
             window.append(candle)
-        bars = window.bars_of(candle)
-        if bars is None:
-            return None
-        features = compute_features(bars, 1)
-        ballot = self._panel.vote(features)
-        return Signal(
-            verdict=VERDICTS[ballot.verdict[0]],
-            score=float(ballot.score[0]),
-            confidence=float(ballot.confidence[0]),
-            regime=REGIMES[ballot.regime[0]].value,
-            atr=features.at(0, "atr_14"),
-            votes=self._panel.votes_at(features, ballot, 0),
-        )
+        return window.bars_of(candle)
 
     def _window(self, candle: Candle) -> _Window:
         if candle.interval_ms != self.interval_ms:
