@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trading.config import LATER_SETTINGS, SECRETS, UNUSED, SettingLine, Settings
+from trading.config_dashboard import DashboardSettings
 from trading.config_guards import GuardSettings
 from trading.config_paper import PaperSettings
 
@@ -44,10 +45,12 @@ def _page() -> Iterator[str]:
     lines = {line.name: line for line in Settings().describe()}
     paper = {str(field.alias) for field in PaperSettings.model_fields.values()}
     guards = {str(field.alias) for field in GuardSettings.model_fields.values()}
-    general = lines.keys() - paper - guards
+    dashboard = {str(field.alias) for field in DashboardSettings.model_fields.values()}
+    general = lines.keys() - dashboard - paper - guards
     yield HEAD
     for title, names in (
         ("What to trade, and where things are", general),
+        ("The dashboard", dashboard),
         ("The paper exchange", paper),
         ("Limits and circuit breaker", guards),
     ):

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from trading import config_values as values
+from trading.config_dashboard import PORT, DashboardSettings
 from trading.config_field import setting
 from trading.config_guards import GuardSettings
 from trading.config_paper import PaperSettings
@@ -31,10 +32,7 @@ LIVE_CONFIRM = "trade-real-money"
 LATER_PROVIDERS = ("binance", "binanceusdm", "kraken", "coinbase")
 
 
-_PORT = "a port, 1 to 65535"
-
-
-class Settings(PaperSettings, GuardSettings):
+class Settings(DashboardSettings, PaperSettings, GuardSettings):
     """Every setting, typed. Made by `load_settings`; frozen; secrets show as asterisks.
 
     Money in quote coin (Decimal), percentages as written (5 is 5 %), symbols unified and in the order given.
@@ -96,16 +94,10 @@ class Settings(PaperSettings, GuardSettings):
         "flatten, cancel or keep",
         "what a stop does with positions; cancel and keep leave protective stops in place",
     )
-    dashboard_host: Annotated[str, BeforeValidator(values.host)] = setting(
-        "DASHBOARD_HOST", "127.0.0.1", "a host name or address", "where the dashboard listens"
-    )
-    dashboard_port: Annotated[int, BeforeValidator(values.whole(1, 65_535))] = setting(
-        "DASHBOARD_PORT", 5173, _PORT, "the dashboard's port"
-    )
     health_port: Annotated[int, BeforeValidator(values.whole(1, 65_535))] = setting(
         "HEALTH_PORT",
         5174,
-        f"{_PORT}, other than DASHBOARD_PORT",
+        f"{PORT}, other than DASHBOARD_PORT",
         "the port on which the bot answers for its own health",
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)] = (
@@ -127,12 +119,6 @@ class Settings(PaperSettings, GuardSettings):
         None,
         "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME",
         "default: tradebot.db in DATA_DIR",
-    )
-    kill_switch_secret: Annotated[SecretStr | None, BeforeValidator(values.kill_switch_secret)] = setting(
-        "KILL_SWITCH_SECRET",
-        None,
-        f"at least {values.KILL_SWITCH_SECRET_MIN} characters",
-        "asked for before the kill switch is reset",
     )
 
     exchange_api_key: SecretStr | None = setting(
@@ -199,12 +185,17 @@ class Settings(PaperSettings, GuardSettings):
 
     def secret_values(self) -> list[str]:
         """The secrets that are set, for the log to keep out. Not for printing."""
-        secrets = (self.kill_switch_secret, self.exchange_api_key, self.exchange_api_secret)
+        secrets = (
+            self.kill_switch_secret,
+            self.dashboard_password,
+            self.exchange_api_key,
+            self.exchange_api_secret,
+        )
         found = [secret.get_secret_value() for secret in secrets if secret]
         return [*found, *_passwords(self.database)]
 
     def describe(self) -> list[SettingLine]:
-        """What is in force and where it came from, paper exchange and guards last; secrets masked."""
+        """What is in force and where it came from, group by group; secrets masked."""
         return [
             SettingLine(name, _shown(getattr(self, attribute)), self._sources.get(name, "default"), meaning, allowed)
             for attribute, name, meaning, allowed in (
@@ -293,7 +284,9 @@ def examine_settings(
     return Examined(settings.known_from(gathered, notes), gathered, tuple(problems))
 
 
-SECRETS = frozenset({"DATABASE_URL", "KILL_SWITCH_SECRET", "EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"})
+SECRETS = frozenset(
+    {"DATABASE_URL", "DASHBOARD_PASSWORD", "KILL_SWITCH_SECRET", "EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"}
+)
 """Settings that are never shown, and that `NAME_FILE` can give."""
 
 LATER_SETTINGS = {"ALERT_URLS": "this version sends no alerts yet"}
@@ -302,10 +295,7 @@ LATER_SETTINGS = {"ALERT_URLS": "this version sends no alerts yet"}
 UNUSED = {
     "EXCHANGE_API_KEY": "orders go to the paper exchange, which needs no keys",
     "EXCHANGE_API_SECRET": "orders go to the paper exchange, which needs no keys",
-    "DASHBOARD_HOST": "this version has no dashboard yet",
-    "DASHBOARD_PORT": "this version has no dashboard yet",
     "HEALTH_PORT": "the bot of this version does not answer on a port yet",
-    "KILL_SWITCH_SECRET": "only a dashboard asks for it, and this version has none yet",
     "MODEL_DIR": "this version has no trained models yet",
 }
 """Settings that are checked and do nothing yet, and why."""
@@ -313,7 +303,8 @@ UNUSED = {
 
 def _place(field: tuple[str, FieldInfo]) -> int:
     """Where a field stands in lists: those of the bases come after those of `Settings`."""
-    return 2 if field[0] in GuardSettings.model_fields else int(field[0] in PaperSettings.model_fields)
+    bases: tuple[type[BaseSettings], ...] = (DashboardSettings, PaperSettings, GuardSettings)
+    return next((place for place, base in enumerate(bases, 1) if field[0] in base.model_fields), 0)
 
 
 def _note(name: str, given: Given, why: str) -> str:
@@ -377,7 +368,7 @@ def _shown(value: object) -> str:
     match value:
         case SecretStr():
             return MASK
-        case None | "":
+        case None | "" | ():
             return NOT_SET
         case bool():
             return str(value).lower()

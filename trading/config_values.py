@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from trading.domain.errors import InvalidInput
@@ -14,7 +15,8 @@ from trading.store.address import is_server, server_address
 
 DEMO = "demo"
 SYMBOLS_MAX = 500
-KILL_SWITCH_SECRET_MIN = 8
+SECRET_MIN = 8
+HOSTS_MAX = 50
 AMOUNT_MAX = "999999999999999"
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.(?P<decimals>[0-9]{1,12}))?")
@@ -114,10 +116,26 @@ def database_url(text: str) -> str:
     return text
 
 
-def kill_switch_secret(text: str) -> str:
+def secret(text: str) -> str:
     """A secret that cannot be guessed in a few tries."""
-    _require(len(text) >= KILL_SWITCH_SECRET_MIN)
+    _require(len(text) >= SECRET_MIN)
     return text
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Host names or addresses from a comma list, in lower case, without ports."""
+    found = tuple(part.strip().lower() for part in text.split(","))
+    _require(len(found) <= HOSTS_MAX)
+    for name in found:
+        _require(_HOST.fullmatch(name) is not None and (":" not in name or _is_address(name)))
+    return found
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses or networks from a comma list."""
+    found = tuple(str(ip_network(part.strip())) for part in text.split(","))
+    _require(len(found) <= HOSTS_MAX)
+    return found
 
 
 def _path(text: str) -> Path:
@@ -127,6 +145,14 @@ def _path(text: str) -> Path:
     except (OSError, RuntimeError) as error:  # no such user, a name too long, a folder that may not be entered
         raise ValueError(str(error)) from error
     return path
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _among(text: str, allowed: tuple[str, ...]) -> str:

@@ -21,9 +21,9 @@ from trading.config import Settings, load_settings
 from trading.live.assembly import make_bot
 from trading.web.access import CSRF_HEADER
 from trading.web.context import WebContext
+from trading.web.keys import COOKIE, csrf_of
 from trading.web.routes import PARTS, Part
 from trading.web.server import create_app, uvicorn_config
-from trading.web.sessions import COOKIE, csrf_of
 
 PATIENCE_S = 30.0
 
@@ -67,7 +67,7 @@ class Served:
     @contextmanager
     def owner(self, **options: Any) -> Iterator[httpx.Client]:
         """A client with a session and its CSRF token, got without the work of a password."""
-        key, _ = self.context.sessions.open(self.context.now_ms())
+        key, _ = self.context.sessions.begin(self.context.now_ms())
         with self.stranger(cookies={COOKIE: key}, headers={CSRF_HEADER: csrf_of(key)}, **options) as client:
             yield client
 
@@ -77,7 +77,7 @@ class Served:
         """An open WebSocket; a context manager. Raises what `websockets` raises where it is refused."""
         more = dict(headers or {})
         if logged_in:
-            key, _ = self.context.sessions.open(self.context.now_ms())
+            key, _ = self.context.sessions.begin(self.context.now_ms())
             more["Cookie"] = f"{COOKIE}={key}"
         return connect(
             f"ws://127.0.0.1:{self.port}{path}", additional_headers=more, open_timeout=PATIENCE_S, proxy=None

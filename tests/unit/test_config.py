@@ -89,6 +89,14 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("DASHBOARD_HOST", "0.0.0.0", "dashboard_host", "0.0.0.0"),  # noqa: S104
     ("DASHBOARD_HOST", "::1", "dashboard_host", "::1"),
     ("DASHBOARD_PORT", "65535", "dashboard_port", 65535),
+    (
+        "DASHBOARD_ALLOWED_HOSTS",
+        "Bot.Example.org, ::1,10.0.0.5",
+        "dashboard_allowed_hosts",
+        ("bot.example.org", "::1", "10.0.0.5"),
+    ),
+    ("DASHBOARD_TRUSTED_PROXIES", "172.18.0.0/16,::1", "dashboard_trusted_proxies", ("172.18.0.0/16", "::1/128")),
+    ("DASHBOARD_SESSION_IDLE_HOURS", "1", "dashboard_session_idle_hours", 1),
     ("HEALTH_PORT", "1", "health_port", 1),
     ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
     ("LOG_FORMAT", "json", "log_format", "json"),
@@ -130,6 +138,7 @@ def test_a_broken_value_is_named_with_its_value_and_what_is_allowed(name: str, t
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "data/tradebot.db"),
         ("KILL_SWITCH_SECRET", "short12"),
+        ("DASHBOARD_PASSWORD", "short12"),
         ("EXCHANGE_API_KEY", SECRET),
         ("EXCHANGE_API_SECRET", SECRET),
     ],

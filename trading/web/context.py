@@ -13,8 +13,14 @@ from starlette.requests import HTTPConnection
 
 from trading.config import Settings
 from trading.store.queries import Queries
+from trading.web.attempts import Attempts
 from trading.web.database import Database
+from trading.web.passwords import Passwords
 from trading.web.sessions import Sessions
+from trading.web.signing import Signatures
+from trading.web.tokens import Tokens
+
+HOUR_MS = 3_600_000
 
 if TYPE_CHECKING:
     from trading.web.access import Identity
@@ -35,10 +41,35 @@ class WebContext:
 
     settings: Settings
     database: Database
+    passwords: Passwords
     sessions: Sessions
+    tokens: Tokens
+    signatures: Signatures
+    attempts: Attempts
     now_ms: Callable[[], int] = wall_ms
     started_at: float = field(default_factory=time.monotonic)
     hub: Hub[Identity] | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, now_ms: Callable[[], int] = wall_ms) -> WebContext:
+        """The dashboard of these settings. Opens nothing."""
+        database = Database(settings.database)
+        passwords = Passwords(settings.dashboard_password, database)
+        return cls(
+            settings=settings,
+            database=database,
+            passwords=passwords,
+            sessions=Sessions(
+                database,
+                idle_ms=settings.dashboard_session_idle_hours * HOUR_MS,
+                life_ms=settings.dashboard_session_max_hours * HOUR_MS,
+                salt=passwords.salt(),
+            ),
+            tokens=Tokens(database),
+            signatures=Signatures(settings.kill_switch_secret, database),
+            attempts=Attempts(),
+            now_ms=now_ms,
+        )
 
 
 def context_of(connection: HTTPConnection) -> WebContext:

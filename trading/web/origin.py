@@ -17,7 +17,7 @@ EVERYWHERE = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - compared with, no
 def allowed_hosts(settings: Settings) -> frozenset[str]:
     """The names under which the dashboard may be reached: a page of another name that points here is refused."""
     own = {settings.dashboard_host.lower()} - EVERYWHERE
-    return LOOPBACK | own
+    return LOOPBACK | own | set(settings.dashboard_allowed_hosts)
 
 
 def host_of(header: str) -> str | None:

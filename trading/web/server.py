@@ -20,11 +20,10 @@ from trading.exit_codes import ExitCode
 from trading.web import pages, problems
 from trading.web.access import access_of
 from trading.web.context import WebContext, wall_ms
-from trading.web.database import THREADS, Database
+from trading.web.database import THREADS
 from trading.web.middleware import BodyLimit, HostGuard, Requests
 from trading.web.origin import allowed_hosts
 from trading.web.routes import PARTS, Part
-from trading.web.sessions import Sessions
 from trading.web.stream.protocol import BoundedWebSocket
 
 log = structlog.get_logger(__name__)
@@ -50,7 +49,7 @@ def create_app(
         static: where the built page is.
         now_ms: the wall clock, UTC ms.
     """
-    context = WebContext(settings=settings, database=Database(settings.database), sessions=Sessions(), now_ms=now_ms)
+    context = WebContext.of(settings, now_ms)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -95,12 +94,14 @@ def check_access(part: Part) -> None:
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit code."""
     log.info("web.starting", host=settings.dashboard_host, port=settings.dashboard_port, version=__version__)
-    server = uvicorn.Server(uvicorn_config(create_app(settings), settings.dashboard_host, settings.dashboard_port))
+    proxies = settings.dashboard_trusted_proxies
+    config = uvicorn_config(create_app(settings), settings.dashboard_host, settings.dashboard_port, proxies)
+    server = uvicorn.Server(config)
     server.run()
     return int(ExitCode.OK if server.started else ExitCode.FAILED)
 
 
-def uvicorn_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI, host: str, port: int, trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
     """How the application is served, here and in the tests."""
     return uvicorn.Config(
         app,
@@ -116,7 +117,8 @@ def uvicorn_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         limit_concurrency=CONNECTIONS_MAX,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,

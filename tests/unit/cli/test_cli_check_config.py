@@ -82,7 +82,7 @@ def test_everything_that_is_wrong_is_told_at_once(folder: Path, capsys: pytest.C
     text = shown(capsys, 2)
     wrong = [line for line in text.splitlines() if line.startswith("Wrong")]
     for line, start in zip(
-        wrong, [".env (.env line 2)", "TRADING_MARKET", "TRADING_SEED", "MODEL_DIR", "KILL_SW"], strict=True
+        wrong, [".env (.env line 2)", "KILL_SW", "TRADING_MARKET", "TRADING_SEED", "MODEL_DIR"], strict=True
     ):
         assert line.removeprefix("Wrong").strip().startswith(start)
     assert "short" not in text

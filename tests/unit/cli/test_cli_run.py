@@ -72,6 +72,7 @@ def test_a_replay_runs_to_its_end_and_can_be_looked_at(folder: Path) -> None:
         *("run", "--market-data", "BTCUSDT-5m.csv", "--stop-at-end"),
         cwd=folder,
         KILL_SWITCH_SECRET="correct-horse",
+        MODEL_DIR="trained",
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
@@ -82,7 +83,7 @@ def test_a_replay_runs_to_its_end_and_can_be_looked_at(folder: Path) -> None:
     assert log[0]["KILL_SWITCH_SECRET"] == "********"
     assert "DATABASE_URL" not in log[0]
     assert (log[1]["event"], log[1]["level"]) == ("bot.setting_without_effect", "warning")
-    assert log[1]["note"].startswith("KILL_SWITCH_SECRET (environment) has no effect")
+    assert log[1]["note"].startswith("MODEL_DIR (environment) has no effect")
     assert log[2]["label"] == "replay of recorded candles"
     status = json.loads(tradebot("status", "--json", cwd=folder, TRADING_MARKET_DATA=".").stdout)
     assert (status["state"], status["positions"], status["live_orders"]) == ("stopped", 0, 0)

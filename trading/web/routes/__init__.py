@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fastapi import APIRouter
 
 from trading.web.context import WebContext
-from trading.web.routes import series, session, status, trading
+from trading.web.routes import series, session, status, tokens, trading
 from trading.web.stream import socket
 
 
@@ -26,7 +26,8 @@ class Part(NamedTuple):
 
 
 PARTS: tuple[Part, ...] = (
-    Part(session.router),
+    Part(session.router, session.lifespan),
+    Part(tokens.router),
     Part(status.router),
     Part(trading.router),
     Part(series.router),
