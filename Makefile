@@ -15,6 +15,10 @@ VENV := .venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info
 endif
 BENCH_VENV := $(VENV)-bench
 PY := $(VENV)/bin/python
+# The page is built anew when one of its sources has changed, or has gone: folders are among them.
+PAGE := trading/web/static/index.html
+PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name dist -prune -o -path frontend -o -print) \
+	requirements-frontend.txt scripts/build-page.sh
 INSTALLED_FROM := pyproject.toml requirements.txt requirements-build.txt scripts/venv.sh
 
 # What more to tell the command, as in: make run ARGS="--help"
@@ -22,18 +26,20 @@ ARGS ?=
 # make soak SEED=1 repeats a run that printed this seed.
 SEED ?=
 
-.PHONY: help run test soak lint lint-style lint-types lint-rules lint-shell bench wheel lock clean
+.PHONY: help run page test soak lint lint-style lint-types lint-rules lint-shell bench wheel lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
 
-run: $(VENV)/.ready-run ## start the bot: paper money, a made-up market, no keys
+run: $(VENV)/.ready-run $(PAGE) ## start the bot: paper money, a made-up market, no keys
 	@exec $(PY) -m trading.cli run $(ARGS)
 
-test: $(VENV)/.ready-dev ## run the tests (within 12 minutes on two cores)
+page: $(PAGE) ## build the dashboard's page, if its sources have changed
+
+test: $(VENV)/.ready-dev $(PAGE) ## run the tests (within 12 minutes on two cores)
 	$(PY) -m pytest -n 2 --dist worksteal -m "not soak" $(ARGS)
 
-soak: $(VENV)/.ready-dev ## run the tests' long counts, with new random cases each time
+soak: $(VENV)/.ready-dev $(PAGE) ## run the tests' long counts, with new random cases each time
 	$(PY) -m pytest -n 2 --dist worksteal --timeout 0 --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
 
 lint: lint-style lint-types lint-rules lint-shell ## check style, types, imports, purity, locks, texts and scripts
@@ -56,7 +62,7 @@ lint-shell: $(VENV)/.ready-dev
 bench: $(BENCH_VENV)/.ready-bench ## measure, beside backtesting.py and vectorbt
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
-wheel: ## build the package and try it in an environment of its own
+wheel: $(PAGE) ## build the package and try it in an environment of its own
 	scripts/check-wheel.sh
 
 lock: ## write the hashed locks anew from pyproject.toml (UPGRADE=1: with the newest versions)
@@ -64,7 +70,12 @@ lock: ## write the hashed locks anew from pyproject.toml (UPGRADE=1: with the ne
 
 clean: ## remove the environments, caches and builds (never ./data)
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf trading/web/static frontend/node_modules frontend/dist frontend/src/api/schema.d.ts
 	find trading tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The environment comes first only because it brings Debian's package of venv where that is missing.
+$(PAGE): $(PAGE_SOURCES) | $(VENV)/.ready-run
+	@scripts/build-page.sh
 
 $(VENV)/.ready-run: $(INSTALLED_FROM)
 	@scripts/venv.sh $(VENV) requirements.txt

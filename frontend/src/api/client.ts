@@ -1,0 +1,81 @@
+/** Requests to the server that served this page: JSON in and out, errors as `ApiProblem`, the login's token sent along. */
+
+import { session } from "../session.ts";
+
+export type Query = Record<string, string | number | boolean | null | undefined>;
+
+/** What the server answered instead of success. status 0: there was no answer. */
+export class ApiProblem extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly requestId: string;
+
+  constructor(status: number, code: string, detail: string, requestId = "") {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.requestId = requestId;
+  }
+}
+
+const PATIENCE_MS = 15_000;
+export const API = "/api/v1";
+
+export function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+  return send<T>("GET", address(path, query), undefined, signal);
+}
+
+export function post<T>(path: string, body: unknown = {}): Promise<T> {
+  return send<T>("POST", API + path, body);
+}
+
+/** The address of a file that the browser itself fetches. */
+export function address(path: string, query: Query = {}): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return `${API}${path}${search ? `?${search}` : ""}`;
+}
+
+async function send<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const headers = new Headers({ Accept: "application/json" });
+  const token = session.value?.csrf_token;
+  if (token) headers.set("X-CSRF-Token", token);
+  if (body !== undefined) headers.set("Content-Type", "application/json");
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiProblem(0, "NO_CONNECTION", "The dashboard's server does not answer.");
+  }
+  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
+  const problem = await problemOf(response);
+  // The login has ended: the page stays where it is, behind the login form.
+  if (response.status === 401 && problem.code === "LOGIN_REQUIRED") session.value = null;
+  throw problem;
+}
+
+async function problemOf(response: Response): Promise<ApiProblem> {
+  const text = await response.text();
+  try {
+    const found = JSON.parse(text) as { detail?: string; code?: string; request_id?: string; errors?: Fault[] };
+    const faults = (found.errors ?? []).map((fault) => `${fault.field}: ${fault.message}`);
+    const detail = [found.detail ?? response.statusText, ...faults].join(" · ");
+    return new ApiProblem(response.status, found.code ?? "", detail, found.request_id);
+  } catch {
+    return new ApiProblem(response.status, "", `The server answered ${response.status} ${response.statusText}.`);
+  }
+}
+
+interface Fault {
+  field: string;
+  message: string;
+}

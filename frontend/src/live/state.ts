@@ -1,0 +1,52 @@
+/** The bot's state in one word, and how worrying it is. */
+
+import { computed } from "@preact/signals";
+import type { Status } from "../api/types.ts";
+import type { Tone } from "../ui/values.tsx";
+import { connection } from "./socket.ts";
+import { status, statusProblem } from "./status.ts";
+
+export interface BotState {
+  readonly tone: Tone;
+  readonly word: string;
+}
+
+const NOT_RUNNING: Record<string, BotState | undefined> = {
+  never_started: { tone: "plain", word: "Never started" },
+  stopped: { tone: "bad", word: "Not running" },
+  not_responding: { tone: "bad", word: "Not responding" },
+};
+
+/** By how the server begins what stops entries; the first that fits counts. */
+const STOPPED_BY: readonly (readonly [string, BotState])[] = [
+  ["kill switch", { tone: "bad", word: "Killed" }],
+  ["halted", { tone: "bad", word: "Halted" }],
+  ["paused", { tone: "warn", word: "Paused" }],
+];
+
+const PHASES: Record<string, BotState | undefined> = {
+  trading: { tone: "good", word: "Trading" },
+  idle: { tone: "plain", word: "Idle" },
+  starting: { tone: "warn", word: "Starting" },
+  recovering: { tone: "warn", word: "Recovering" },
+  stopping: { tone: "warn", word: "Stopping" },
+};
+
+export function botStateOf(found: Status): BotState {
+  const stopped = STOPPED_BY.find(([start]) => found.entries_stopped_by.some((why) => why.startsWith(start)));
+  return NOT_RUNNING[found.bot.state] ?? stopped?.[1] ?? PHASES[found.bot.phase ?? ""] ?? { tone: "warn", word: "Running" };
+}
+
+export const botState = computed<BotState>(() => {
+  const found = status.value;
+  if (found) return botStateOf(found);
+  return statusProblem.value ? { tone: "bad", word: "Unknown" } : { tone: "plain", word: "Asking …" };
+});
+
+/** Whether what is shown may be old: nobody tells what has changed since. */
+export const isStale = computed(
+  () =>
+    connection.value.state === "lost" ||
+    statusProblem.value !== undefined ||
+    (status.value !== undefined && status.value.bot.state !== "running"),
+);

@@ -1,0 +1,80 @@
+import type { ComponentType, JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { isStale } from "../live/state.ts";
+import { listen } from "../live/socket.ts";
+import { followStatus, status } from "../live/status.ts";
+import { isReady, take } from "../live/store.ts";
+import { Chart } from "../pages/chart.tsx";
+import { Decisions } from "../pages/decisions.tsx";
+import { Overview } from "../pages/overview.tsx";
+import { Positions } from "../pages/positions.tsx";
+import { Settings } from "../pages/settings.tsx";
+import { Trades } from "../pages/trades.tsx";
+import { href, route } from "../router.ts";
+import { session } from "../session.ts";
+import { PageHead } from "../ui/page.tsx";
+import { Toasts } from "../ui/toast.tsx";
+import { Banners } from "./banners.tsx";
+import { Login } from "./login.tsx";
+import { Nav } from "./nav.tsx";
+import { Top } from "./top.tsx";
+
+const PAGES: Record<string, ComponentType | undefined> = {
+  overview: Overview,
+  chart: Chart,
+  positions: Positions,
+  decisions: Decisions,
+  trades: Trades,
+  settings: Settings,
+};
+
+export function App(): JSX.Element | null {
+  if (session.value === undefined) return null;
+  if (session.value === null) return <Login />;
+  return <Shell />;
+}
+
+function Shell(): JSX.Element {
+  useEffect(() => {
+    const ends = [listen(take), followStatus()];
+    return () => ends.forEach((end) => end());
+  }, []);
+  const Page = PAGES[route.value.page] ?? NoSuchPage;
+  return (
+    <div
+      class={isStale.value ? "shell is-stale" : "shell"}
+      data-testid="shell"
+      data-ready={isReady.value && status.value !== undefined ? "true" : "false"}
+    >
+      <a
+        class="skip"
+        href="#content"
+        onClick={(event) => {
+          // The address after # names the page: only the focus goes there.
+          event.preventDefault();
+          document.querySelector<HTMLElement>("#content h1")?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
+      <Top />
+      <Banners />
+      <Nav />
+      <main id="content" class="page">
+        <Page key={route.value.page} />
+      </main>
+      <Toasts />
+    </div>
+  );
+}
+
+function NoSuchPage(): JSX.Element {
+  return (
+    <>
+      <PageHead title="No such page" />
+      <p>
+        There is no page of this name. <a href={href("overview")}>To the overview</a>
+      </p>
+    </>
+  );
+}
