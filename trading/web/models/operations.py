@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from trading.store.commands import QueuedCommand
 from trading.store.queries import StoredEvent
@@ -50,6 +50,27 @@ class CommandView(Model):
             taken_at=maybe_moment(command.taken_ms),
             done_at=maybe_moment(command.done_ms),
         )
+
+
+class Resolution(BaseModel):
+    """What becomes of an order in doubt."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    choice: Literal["adopt", "close", "ignore"] = Field(
+        description="adopt: book and protect it; close: book and sell it; ignore: there is none, or it is not ours",
+        examples=["adopt"],
+    )
+
+
+class Stop(BaseModel):
+    """How the bot is to end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    policy: Literal["flatten", "cancel", "keep"] | None = Field(
+        None, description="what becomes of positions; default: what the bot was started with", examples=["keep"]
+    )
 
 
 class EventView(Model):

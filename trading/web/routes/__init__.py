@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fastapi import APIRouter
 
 from trading.web.context import WebContext
-from trading.web.routes import series, session, status, tokens, trading
+from trading.web.routes import commands, safety, series, session, status, tokens, trading
 from trading.web.stream import socket
 
 
@@ -31,5 +31,7 @@ PARTS: tuple[Part, ...] = (
     Part(status.router),
     Part(trading.router),
     Part(series.router),
+    Part(safety.router),
+    Part(commands.router),
     Part(socket.router, socket.lifespan),
 )
