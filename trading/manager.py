@@ -168,12 +168,13 @@ class TradingManager:
     async def _resolve_doubts(self) -> None:
         """Ask about orders in doubt until they are resolved, for a bounded time: what they wait for is late already.
 
-        On paper the time is the candles', which stand still: nothing has to be waited for.
+        So it is for those that the exchange had and does not show any more. On paper the time is the candles', which
+        stand still: nothing has to be waited for.
         """
         seconds = self.config.timing.query_ms / 1000
         for _ in range(DOUBT_QUESTIONS_MAX):
-            in_doubt = any(order.state in _IN_DOUBT and not is_left_to_a_person(order) for order in self._live())
-            if not in_doubt or self.shutdown.requested:
+            doubtful = (order for order in self._live() if order.state in _IN_DOUBT or order.absences)
+            if all(map(is_left_to_a_person, doubtful)) or self.shutdown.requested:
                 return
             if not isinstance(self.exchange, CandleDriven):
                 await self.wait(seconds)
@@ -319,9 +320,9 @@ class TradingManager:
         """Tell the engine that time went on although no candle says so."""
         await self.pump([ClockTick(time_ms=self.engine.state.now_ms + round(seconds * 1000))])
 
-    def _entries_stopped(self) -> str:
+    async def _entries_stopped(self) -> str:
         """Empty, or why no entry may be sent now."""
-        return self.engine.entries_blocked() or self.database.entries_stopped()
+        return self.engine.entries_blocked() or await self.database.entries_stopped() or self.engine.entries_blocked()
 
     async def wait(self, seconds: float) -> None:
         """Sleep, at most so long: less when a stop is asked for or a batch has come."""

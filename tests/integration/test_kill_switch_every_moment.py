@@ -87,11 +87,11 @@ def hooked_bot(folder: Path, moments: Moments, seed: int, candles: int) -> Bot:
         commit(batch)
         moments.pass_("after commit")
 
-    def hooked_stopped() -> str:
+    async def hooked_stopped() -> str:
         moments.pass_("before the last look")
         note(database, "look", "")
         is_there = (folder / "KILL").exists()
-        why = stopped()
+        why = await stopped()
         assert why or not is_there, "the kill file was overlooked"
         moments.pass_("after the last look")
         return why

@@ -208,6 +208,39 @@ def test_an_exit_sells_what_is_free_when_the_rest_stays_locked() -> None:
     assert sold == [4]
 
 
+def test_an_exit_does_not_sell_less_because_the_account_lags_behind_the_fill() -> None:
+    """Seed 3958: the account was a second old and showed none of the bot's coins; it sold 2 of the owner's."""
+    rig = Rig.started()
+    rig.fill(rig.entered(), "10", "100")
+    rig.reject(rig.one(Purpose.STOP))
+    (asked,) = rig.asked(FetchAccount)
+    rig.send(AccountSnapshot(time_ms=rig.now, token=asked.token, balances={"BTC": Balance(D(2), D(1))}))
+    assert rig.submitted() == []
+    rig.tick(2_000)
+    (asked,) = rig.asked(FetchAccount)
+    rig.send(AccountSnapshot(time_ms=rig.now, token=asked.token, balances={"BTC": Balance(D(12), D(1))}))
+    assert [intent.quantity for intent in rig.submitted()] == [10]
+
+
+def test_an_exit_that_was_refused_often_does_not_wait_for_long_where_no_stop_can_rest() -> None:
+    """Seed 1400: each refusal doubles the wait; then the price fell through the stop, and nothing sold for 45 s."""
+    rig = Rig.holding()
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    rig.cancelled(rig.cancels()[0])
+    rig.snapshot()
+    for _ in range(6):
+        rig.reject(rig.one(Purpose.EXIT), "-1013")
+        stop = rig.one(Purpose.STOP)
+        rig.accept(stop)
+        rig.tick(rig.position.exit_retry_ms - rig.now)
+        rig.cancelled(stop)
+        rig.snapshot()
+    rig.reject(rig.one(Purpose.EXIT), "-1013")
+    assert rig.position.exit_retry_ms - rig.now > 60_000
+    rig.reject(rig.one(Purpose.STOP), "-2010")
+    assert rig.position.exit_retry_ms - rig.now <= rig.engine.config.timing.protect_ms
+
+
 @pytest.mark.parametrize("seconds", [2, 9, 29])
 def test_coins_that_lagging_snapshots_do_not_show_are_not_booked_off(seconds: int) -> None:
     """Two snapshots of a copy that lags agreed with each other, and a position that was there was booked away."""

@@ -113,8 +113,8 @@ class OrderFound(_Event, frozen=True, kw_only=True):
 class OrderAbsent(_Event, frozen=True, kw_only=True):
     """The answer to `QueryOrder`: in none of order, open orders, closed orders and trades.
 
-    `conclusive` says that the exchange's own clock has passed the request's window plus a margin, so that the order can
-    no longer appear. `message` tells how that is known.
+    `conclusive` says that the order can no longer appear: the exchange's own clock has passed the request's window plus
+    a margin, whether it once acknowledged the order or not. `message` tells how that is known.
     """
 
     client_order_id: str

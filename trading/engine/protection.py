@@ -105,6 +105,9 @@ def on_unfilled(desk: Desk, order: Order) -> None:
     if order.intent.purpose is Purpose.STOP:
         if order.state is OrderState.REJECTED:
             position = request_exit(desk, position, "stop refused")
+            # An exit that was refused often may wait for long where a stop rests meanwhile. Here none can.
+            soon = desk.state.now_ms + desk.config.timing.protect_ms
+            position = replace(position, exit_retry_ms=min(position.exit_retry_ms, soon))
         elif order.cancel_requested_ms is not None:
             return
         desk.state.put(replace(position, stop_retry_ms=desk.state.now_ms + wait))
@@ -191,7 +194,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
     instrument = desk.instrument(position.symbol)
     wanted = instrument.quantity_down(position.quantity)
     quantity = min(wanted, instrument.quantity_down(balance.free))
-    if quantity < wanted and (not quantity or (balance.total >= wanted and _is_news(desk, position.symbol))):
+    if quantity < wanted and (not quantity or _is_news(desk, position.symbol)):
         retry = desk.state.now_ms + desk.config.timing.exit_retry_ms
         desk.state.put(replace(position, exit_retry_ms=retry, stop_retry_ms=retry))
         desk.forget_balance(position.symbol)
@@ -201,7 +204,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
 
 
 def _is_news(desk: Desk, symbol: str) -> bool:
-    """Whether coins are locked since a moment ago only, and not by us: the answer may be older than our cancel.
+    """Whether coins are locked, or missing, since a moment ago only: the answer may be older than our cancel or fill.
 
     Then it is asked for again. That ends; what is free is sold then, rather than nothing.
     """

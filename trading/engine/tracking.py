@@ -29,6 +29,8 @@ from trading.engine.portfolio import book_fill
 from trading.engine.protection import on_unfilled, request_exit
 
 ABSENCES_NEEDED = 2
+LOST = "ORDER_LOST"
+"""Code of an order that the exchange acknowledged and then lost."""
 INTERRUPTED = "INTERRUPTED"
 """Code of an order in doubt because the bot ended between recording it and hearing of it."""
 
@@ -165,27 +167,66 @@ def on_found(desk: Desk, event: OrderFound) -> str | None:
 
 
 def on_absent(desk: Desk, event: OrderAbsent) -> str | None:
-    """Not to be found. That ends an UNKNOWN order only if it can no longer appear, and was absent twice.
+    """Not to be found. That ends an order only if it can no longer appear, and was absent often enough.
 
-    Before the account has been read nothing can follow from its end: the second time is not counted then.
+    Before the account has been read nothing can follow from its end: the last time is not counted then.
     """
     order = desk.state.orders.get(event.client_order_id)
-    if order is None or order.state.is_final:
+    if order is None or order.is_settled:
         return None
-    if order.state not in _AWAITING or order.filled_quantity:
-        return order.intent.symbol
+    needed = _absences_needed(desk, order)
     absences = order.absences + 1 if event.conclusive else 0
-    if absences < ABSENCES_NEEDED or not desk.ready:
-        _put(desk, replace(order, absences=min(absences, ABSENCES_NEEDED - 1)))
+    if absences < needed or not desk.ready:
+        # Nothing has happened to the order: its times stay what they are. It is asked about again.
+        counted = replace(order, absences=min(absences, needed - 1))
+        if order.query_due_ms is None:
+            desk.query(counted, delay_ms=desk.config.timing.query_ms)
+        elif counted != order:
+            desk.state.put(counted)
         return order.intent.symbol
-    tombstone = replace(
-        order, state=OrderState.REJECTED, absences=absences, code="ABSENT", message=event.message, query_due_ms=None
-    )
-    _put(desk, tombstone)
+    order = replace(order, absences=absences, query_due_ms=None)
+    if order.state in _AWAITING:
+        _never_arrived(desk, order, event.message)
+    else:
+        _lost_by_exchange(desk, order)
+    return order.intent.symbol
+
+
+def _absences_needed(desk: Desk, order: Order) -> int:
+    """How often an order must be absent to count as gone.
+
+    What the exchange had and no longer shows may have traded, with its history late: an exit or entry waits as long as
+    coins that are missing do. A stop does not: its position is bare meanwhile, and a second one sells nothing yet.
+    """
+    rests = order.intent.purpose is Purpose.STOP and not order.triggered and not order.state.is_final
+    if rests or order.state in _AWAITING:
+        return ABSENCES_NEEDED
+    return ABSENCES_NEEDED + desk.config.timing.missing_ms // desk.config.timing.query_ms
+
+
+def _never_arrived(desk: Desk, order: Order, why: str) -> None:
+    """Leave a tombstone: should it appear after all, it is cancelled and what it bought is sold."""
+    _put(desk, replace(order, state=OrderState.REJECTED, code="ABSENT", message=why))
     desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id} never reached the exchange", order.intent.symbol)
     if order.intent.purpose is Purpose.ENTRY and order.code == INTERRUPTED:
         enter_again(desk, order)
-    return order.intent.symbol
+
+
+def _lost_by_exchange(desk: Desk, order: Order) -> None:
+    """The exchange had it and knows nothing of it any more, as after a reset: a tombstone too, and an alarm.
+
+    Trades of it that the exchange told of and does not show cannot be booked: a person must look before more is bought.
+    """
+    intent = order.intent
+    unseen = order.reported_filled - order.filled_quantity
+    state = order.state if order.state.is_final else OrderState.REJECTED
+    why = "acknowledged, then lost by the exchange: in none of order, open and closed orders, trades"
+    _put(desk, replace(order, state=state, code=LOST, message=why, reported_filled=order.filled_quantity))
+    text = f"{intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol}) was {why}"
+    if unseen > 0:
+        text += f"; {unseen} of it filled by its word, which is not in the books"
+        desk.halt(LOST, text)
+    desk.notify(Level.CRITICAL, LOST, text, intent.symbol)
 
 
 def on_query_failed(desk: Desk, event: QueryFailed) -> str | None:

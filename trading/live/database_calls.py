@@ -64,8 +64,14 @@ class DatabaseCalls:
         """Put down who runs, and answer commands that an earlier process left half done."""
         self._has_begun = await self._call(self._begin, otherwise=False)
 
-    def entries_stopped(self) -> str:
-        """Empty, or why no entry may be sent: looked up right before each one. What cannot be read stops it."""
+    async def entries_stopped(self) -> str:
+        """Empty, or why no entry may be sent: looked up right before each one. What cannot be read stops it.
+
+        Looked up in the thread: a server that stands still holds up this entry, and not the loop.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._look_for_kill)
+
+    def _look_for_kill(self) -> str:
         try:
             if self._kill_file.exists():
                 return f"kill file {self._kill_file.name}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import structlog
 
 from trading.domain.actions import Action, CancelOrder, FetchAccount, QueryOrder, SubmitOrder
 from trading.domain.events import CancelUnknown, Event, OrderRejected, OrderUnknown, QueryFailed
-from trading.domain.orders import NOT_SENT, Purpose
+from trading.domain.orders import NOT_SENT, Approved, OrderIntent, Purpose
 from trading.exchange.protocol import Exchange
 
 log = structlog.get_logger(__name__)
@@ -17,20 +18,23 @@ log = structlog.get_logger(__name__)
 REQUEST_TIMEOUT_SECONDS = 10.0
 REQUEST_SECONDS_MIN = 0.2
 
+T = TypeVar("T")
+
 
 class Requests:
     """Sends what the engine asks for.
 
     Args:
         exchange: where to.
-        entries_stopped: asked right before each entry is sent: empty, or why it must not be.
+        entries_stopped: asked right before each entry is sent, with nothing between its answer and the send: empty, or
+            why the entry must not be sent.
         timeout_s: for each request.
     """
 
     def __init__(
         self,
         exchange: Exchange,
-        entries_stopped: Callable[[], str],
+        entries_stopped: Callable[[], Awaitable[str]],
         *,
         timeout_s: float = REQUEST_TIMEOUT_SECONDS,
     ) -> None:
@@ -62,57 +66,62 @@ class Requests:
 
     async def carry_out(self, actions: Sequence[Action], now_ms: int) -> list[Event]:
         """All of these at once; their answers in the order of the actions."""
-        sent = [self._request(action, now_ms) for action in actions]
-        answers = await asyncio.gather(*(self._answered(request) for request in sent if request is not None))
+        requests = (self._request(action, now_ms) for action in actions)
+        answers = await asyncio.gather(*(request for request in requests if request is not None))
         return [event for answer in answers for event in answer]
 
-    def _request(self, action: Action, now_ms: int) -> tuple[Awaitable[Sequence[Event]], Event] | None:
-        """The request for an action, and the event that stands for its time-out; None for what is not a request."""
+    def _request(self, action: Action, now_ms: int) -> Awaitable[Sequence[Event]] | None:
+        """The request for an action, answered within its time; None for what is not a request."""
         exchange = self._exchange
+        lost: Event
         match action:
             case SubmitOrder(order=approved):
-                intent = approved.value
-                why = self._entries_stopped() if intent.purpose is Purpose.ENTRY else ""
-                if why:
-                    refusal = OrderRejected(
-                        time_ms=now_ms, client_order_id=intent.client_order_id, code=NOT_SENT, message=why
-                    )
-                    return _given(refusal), refusal
-                # A trailing stop moves often; what it costs to look for is in the journal.
-                write = log.debug if intent.purpose is Purpose.STOP else log.info
-                write(
-                    "order.send",
-                    symbol=intent.symbol,
-                    purpose=intent.purpose,
-                    side=intent.side,
-                    type=intent.type,
-                    quantity=intent.quantity,
-                    stop_price=intent.stop_price,
-                    reason=intent.reason,
-                    id=intent.client_order_id,
-                )
-                lost: Event = OrderUnknown(
-                    time_ms=now_ms, client_order_id=intent.client_order_id, message=self._no_answer
-                )
-                return exchange.submit(approved, now_ms), lost
+                send = self._enter if approved.value.purpose is Purpose.ENTRY else self._submit
+                return send(approved, now_ms)
             case CancelOrder(client_order_id=order_id, symbol=symbol):
                 lost = CancelUnknown(time_ms=now_ms, client_order_id=order_id, message=self._no_answer)
-                return exchange.cancel(order_id, symbol, now_ms), lost
+                return self._answered(exchange.cancel(order_id, symbol, now_ms), [lost])
             case QueryOrder(client_order_id=order_id, symbol=symbol):
                 lost = QueryFailed(time_ms=now_ms, subject=order_id, message=self._no_answer)
-                return exchange.query(order_id, symbol, now_ms), lost
+                return self._answered(exchange.query(order_id, symbol, now_ms), [lost])
             case FetchAccount(token=token):
                 lost = QueryFailed(time_ms=now_ms, subject="account", message=self._no_answer)
-                return exchange.account(token, now_ms), lost
+                return self._answered(exchange.account(token, now_ms), [lost])
             case _:
                 return None
+
+    async def _enter(self, order: Approved[OrderIntent], now_ms: int) -> Sequence[Event]:
+        """Send an entry if nothing stops it at this moment; a database that does not say so in time does."""
+        why = await self._answered(self._entries_stopped(), "the kill switch could not be read in time")
+        if why:
+            order_id = order.value.client_order_id
+            return [OrderRejected(time_ms=now_ms, client_order_id=order_id, code=NOT_SENT, message=why)]
+        return await self._submit(order, now_ms)
+
+    async def _submit(self, order: Approved[OrderIntent], now_ms: int) -> Sequence[Event]:
+        intent = order.value
+        # A trailing stop moves often; what it costs to look for is in the journal.
+        write = log.debug if intent.purpose is Purpose.STOP else log.info
+        write(
+            "order.send",
+            symbol=intent.symbol,
+            purpose=intent.purpose,
+            side=intent.side,
+            type=intent.type,
+            quantity=intent.quantity,
+            stop_price=intent.stop_price,
+            reason=intent.reason,
+            id=intent.client_order_id,
+        )
+        lost = OrderUnknown(time_ms=now_ms, client_order_id=intent.client_order_id, message=self._no_answer)
+        return await self._answered(self._exchange.submit(order, now_ms), [lost])
 
     @property
     def _no_answer(self) -> str:
         return f"no answer within {self._timeout_s:g} s"
 
-    async def _answered(self, request: tuple[Awaitable[Sequence[Event]], Event]) -> Sequence[Event]:
-        pending, lost = request
+    async def _answered(self, pending: Awaitable[T], lost: T) -> T:
+        """The answer, or `lost` where it does not come in time."""
         try:
             async with asyncio.timeout_at(self._give_up_at()) as waiting:
                 self._waiting.add(waiting)
@@ -121,8 +130,4 @@ class Requests:
                 finally:
                     self._waiting.discard(waiting)
         except TimeoutError:
-            return [lost]
-
-
-async def _given(event: Event) -> Sequence[Event]:
-    return [event]
+            return lost

@@ -274,8 +274,8 @@ class Bot:
                 return
         raise Restless(f"no rest after {ROUNDS_MAX} rounds at second {self.world.second}: {events}")
 
-    def _entries_stopped(self) -> str:
-        return self.engine.entries_blocked() or self.database.entries_stopped()
+    async def _entries_stopped(self) -> str:
+        return self.engine.entries_blocked() or await self.database.entries_stopped()
 
     async def _poll(self) -> None:
         killed = bool(self.engine.state.safety.killed)

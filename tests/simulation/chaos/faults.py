@@ -24,6 +24,8 @@ class Kind(StrEnum):
     Of the owner, at a second: PAUSE, RESUME, KILL, RESET_KILL, CLOSE_ALL, CLOSE_ONE, CANCEL_ENTRIES; STOP_TAKEN_AWAY:
     he cancels the bot's stops by hand, at the exchange.
 
+    Of the exchange, at a second: STOP_FORGOTTEN: it loses the bot's stops without a trace, as in a reset.
+
     Of the process: COMMIT_FAILS, COMMIT_UNHEARD (it is written, and its answer lost), by commit. CRASH, at a second or
     a moment, and down for `seconds`.
     """
@@ -55,6 +57,7 @@ class Kind(StrEnum):
     CLOSE_ONE = "close one"
     CANCEL_ENTRIES = "cancel entries"
     STOP_TAKEN_AWAY = "stop taken away"
+    STOP_FORGOTTEN = "stop forgotten"
     COMMIT_FAILS = "commit fails"
     COMMIT_UNHEARD = "commit unheard"
     CRASH = "crash"
@@ -86,7 +89,7 @@ OF_SPANS = frozenset(
     }
 )
 OF_MARKET = frozenset({Kind.GAP, Kind.THIN})
-OF_OWNER = frozenset(
+OF_OTHERS = frozenset(
     {
         Kind.PAUSE,
         Kind.RESUME,
@@ -96,6 +99,7 @@ OF_OWNER = frozenset(
         Kind.CLOSE_ONE,
         Kind.CANCEL_ENTRIES,
         Kind.STOP_TAKEN_AWAY,
+        Kind.STOP_FORGOTTEN,
     }
 )
 SECOND = "second"

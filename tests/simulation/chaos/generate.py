@@ -32,7 +32,7 @@ def generate(seed: int) -> Schedule:
     rng = Random(f"faults|{seed}")
     faults: list[Fault] = []
     for _ in range(rng.randint(1, FAULTS_MAX)):
-        draw = rng.choices((_of_request, _of_span, _of_market, _of_owner, _of_process), weights=(9, 5, 2, 2, 5))[0]
+        draw = rng.choices((_of_request, _of_span, _of_market, _of_others, _of_process), weights=(9, 5, 2, 2, 5))[0]
         faults.extend(fault for fault in draw(rng) if fault not in faults)
     return Schedule(seed=seed, faults=tuple(faults))
 
@@ -85,7 +85,7 @@ def _of_market(rng: Random) -> list[Fault]:
     return [Fault(kind=Kind.THIN, on=MINUTE, at=minute, times=rng.randint(1, 3))]
 
 
-def _of_owner(rng: Random) -> list[Fault]:
+def _of_others(rng: Random) -> list[Fault]:
     kinds = (
         Kind.PAUSE,
         Kind.RESUME,
@@ -95,6 +95,7 @@ def _of_owner(rng: Random) -> list[Fault]:
         Kind.CLOSE_ONE,
         Kind.CANCEL_ENTRIES,
         Kind.STOP_TAKEN_AWAY,
+        Kind.STOP_FORGOTTEN,
     )
     return [Fault(kind=rng.choice(kinds), on=SECOND, at=_second(rng))]
 

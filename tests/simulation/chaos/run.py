@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tests.simulation.chaos.bot import Bot, Crash, Restless, the_disk
-from tests.simulation.chaos.faults import OF_OWNER, Fault, Kind, Schedule
+from tests.simulation.chaos.faults import OF_OTHERS, Fault, Kind, Schedule
 from tests.simulation.chaos.judge import Judge
 from tests.simulation.chaos.scenario import CLOSE_MINUTES, NOISE_MINUTES, SETTLE_MINUTES
 from tests.simulation.chaos.world import SECOND, Violation, World
@@ -131,7 +131,7 @@ class _Run:
     async def _second(self, second: int) -> None:
         world = self.world
         world.advance(T0 + second * SECOND)
-        self._owner_acts(second)
+        self._others_act(second)
         try:
             if self.bot is None:
                 if second < self._alive_at:
@@ -188,11 +188,13 @@ class _Run:
                 new = [record for record in after if record not in before]
                 raise Violation(f"a restart changed {new}")
 
-    def _owner_acts(self, second: int) -> None:
+    def _others_act(self, second: int) -> None:
         for fault in self.world.strikes.between(self._told, second):
             if fault.kind is Kind.STOP_TAKEN_AWAY:
                 self.world.take_stops_away()
-            if fault.kind in OF_OWNER:
+            if fault.kind is Kind.STOP_FORGOTTEN:
+                self.world.forget_stops()
+            if fault.kind in OF_OTHERS:
                 self.world.strikes.struck.append(fault)
                 self._queue.append(fault)
         if self.bot is not None:

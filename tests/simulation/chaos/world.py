@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -219,6 +220,18 @@ class World:
                 if order.intent.purpose is Purpose.STOP:
                     self.note(f"the owner cancels {order.intent.client_order_id[:10]}")
                     self.publish(self.exchange.cancel(order.intent.client_order_id, symbol, self.now_ms))
+
+    def forget_stops(self) -> None:
+        """The exchange loses the bot's stops: it frees their coins, and knows nothing of them any more."""
+        for symbol in self.held:
+            for order in self.open_orders(symbol):
+                if order.intent.purpose is Purpose.STOP and not order.filled:
+                    self.note(f"the exchange forgets {order.intent.client_order_id[:10]}")
+                    self.exchange.cancel(order.intent.client_order_id, symbol, self.now_ms)
+                    books = self.exchange._books
+                    books._finished.remove(order.order_id)
+                    heapq.heapify(books._finished)
+                    books._drop(order.order_id)
 
     def cancel(self, order_id: str, symbol: str) -> Sequence[Event]:
         """The cancel reaches the exchange."""

@@ -63,7 +63,10 @@ def entry() -> SubmitOrder:
 
 
 def requests(exchange: SlowExchange, stopped: str = "", timeout_s: float = 10.0) -> Requests:
-    return Requests(exchange, lambda: stopped, timeout_s=timeout_s)  # type: ignore[arg-type]
+    async def look() -> str:
+        return stopped
+
+    return Requests(exchange, look, timeout_s=timeout_s)  # type: ignore[arg-type]
 
 
 CANCEL = CancelOrder("c", BTC.symbol)
@@ -101,6 +104,22 @@ def test_an_entry_is_not_sent_where_something_stops_entries() -> None:
     assert isinstance(answer, OrderRejected)
     assert (answer.code, answer.message) == (NOT_SENT, "kill switch")
     assert exchange.asked == []
+
+
+def test_an_entry_is_not_sent_where_nobody_says_in_time_whether_it_may_be() -> None:
+    """Certainly not sent: no doubt about it, and what stands beside it in the round goes its way."""
+
+    async def hangs() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    exchange = SlowExchange()
+    asking = Requests(exchange, hangs, timeout_s=0.05)  # type: ignore[arg-type]
+    refused, cancelled = asyncio.run(asking.carry_out([entry(), CANCEL], T0))
+    assert isinstance(refused, OrderRejected)
+    assert refused.code == NOT_SENT
+    assert isinstance(cancelled, OrderCanceled)
+    assert exchange.asked == ["cancel"]
 
 
 def test_hurrying_shortens_what_is_under_way_and_what_comes() -> None:

@@ -1,0 +1,146 @@
+"""Orders that the exchange acknowledged and then lost without a trace, as after a reset of a test network."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.builders import ENTER
+from tests.support.rig import Rig
+from trading.domain.events import CommandKind, OrderReport, Started
+from trading.domain.orders import OrderState, Purpose
+from trading.engine.tracking import LOST
+
+
+def stop_of(rig: Rig) -> str:
+    (stop,) = rig.engine.state.live_orders("BTC/USDT")
+    assert stop.intent.purpose is Purpose.STOP
+    return stop.id
+
+
+def filled_entry(rig: Rig) -> OrderReport:
+    """What the account shows of the position's entry, and of nothing else."""
+    (entry,) = (o for o in rig.engine.state.orders.values() if o.intent.purpose is Purpose.ENTRY)
+    return rig.report(entry.id, OrderState.FILLED, "10")
+
+
+def absent_until_gone(rig: Rig, order_id: str, *, seconds_max: int = 60) -> None:
+    """Answer every question about the order with its absence until it is settled."""
+    for _ in range(seconds_max):
+        if order_id in rig.queries():
+            rig.absent(order_id)
+        if rig.order(order_id).is_settled:
+            return
+        rig.tick(1_000)
+    raise AssertionError(f"not settled after {seconds_max} s: {rig.order(order_id)}")
+
+
+def test_a_lost_stop_is_replaced_at_once_and_the_owner_told() -> None:
+    rig = Rig.holding()
+    lost = stop_of(rig)
+    rig.snapshot_again(filled_entry(rig), USDT="9000", BTC="10")
+    assert lost in rig.queries(), "the account does not show it: it is asked about"
+    rig.absent(lost)
+    assert rig.submitted() == []
+    rig.tick(rig.engine.config.timing.query_ms)
+    assert rig.queries() == [lost]
+    rig.absent(lost)
+    assert (rig.state_of(lost), rig.order(lost).code) == (OrderState.REJECTED, LOST)
+    assert LOST in rig.notes()
+    (stop,) = rig.submitted()
+    assert (stop.purpose, stop.quantity, stop.stop_price) == (Purpose.STOP, 10, rig.order(lost).intent.stop_price)
+    assert stop.client_order_id != lost
+    rig.accept(stop.client_order_id)
+    assert rig.position.unprotected_since_ms is None
+    assert rig.position.exit_reason == ""
+    rig.tick(600_000)
+    assert lost not in rig.queries(), "it is not asked about for ever"
+
+
+def test_an_absence_that_is_not_sure_takes_no_stop_for_lost() -> None:
+    rig = Rig.holding()
+    stop = stop_of(rig)
+    for _ in range(30):
+        rig.absent(stop, conclusive=False)
+        rig.tick(2_000)
+    rig.absent(stop)
+    rig.found(stop, OrderState.OPEN)
+    rig.absent(stop)
+    assert rig.state_of(stop) is OrderState.OPEN
+    assert rig.submitted() == []
+
+
+def test_a_lost_stop_that_appears_after_all_is_cancelled() -> None:
+    rig = Rig.holding()
+    lost = stop_of(rig)
+    rig.snapshot_again(filled_entry(rig), USDT="9000", BTC="10")
+    absent_until_gone(rig, lost)
+    rig.accept(rig.one(Purpose.STOP))
+    rig.found(lost, OrderState.OPEN)
+    assert rig.cancels() == [lost]
+    assert "LATE_ORDER" in rig.notes()
+
+
+@pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.EXIT])
+def test_a_lost_market_order_is_given_up_as_late_as_missing_coins(purpose: Purpose) -> None:
+    """It may have traded, with the exchange's history late: then a second one would trade twice."""
+    rig = Rig.started()
+    lost = rig.entered()
+    if purpose is Purpose.EXIT:
+        rig.fill(lost, "10", "100")
+        rig.accept(rig.one(Purpose.STOP))
+        rig.command(CommandKind.CLOSE_ALL)
+        rig.cancelled(rig.cancels()[0])
+        rig.snapshot()
+        lost = rig.one(Purpose.EXIT)
+        rig.accept(lost)
+    since = rig.now
+    absent_until_gone(rig, lost)
+    assert rig.now - since >= rig.engine.config.timing.missing_ms
+    assert rig.order(lost).code == LOST
+    if purpose is Purpose.ENTRY:
+        assert rig.is_flat
+        assert rig.submitted() == [], "what was decided so long ago is not bought any more"
+    else:
+        rig.snapshot()
+        assert rig.submitted()[0].purpose is Purpose.EXIT
+
+
+def test_what_a_lost_entry_bought_stays_and_stays_protected() -> None:
+    rig = Rig.started()
+    lost = rig.entered()
+    rig.fill(lost, "4", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    absent_until_gone(rig, lost)
+    assert rig.position.quantity == 4
+    assert [order.id for order in rig.engine.state.live_orders("BTC/USDT")] == [stop]
+
+
+def test_fills_that_the_exchange_told_of_and_lost_halt_entries() -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.cancelled(entry, filled="4")
+    assert rig.queries() == [entry]
+    absent_until_gone(rig, entry)
+    assert (rig.state_of(entry), rig.order(entry).code) == (OrderState.CANCELED, LOST)
+    assert rig.engine.state.safety.halt_code == LOST
+    assert rig.is_flat
+    rig.candle("100", say=ENTER)
+    assert rig.veto() == "HALTED"
+
+
+def test_a_restart_asks_about_a_stop_and_replaces_a_lost_one_after_the_account_is_read() -> None:
+    before = Rig.holding()
+    lost = stop_of(before)
+    rig = Rig(state=before.engine.state)
+    rig.now = before.now
+    rig.send(Started(time_ms=rig.now, bot_id="bot"))
+    assert lost in rig.queries()
+    account = rig.actions
+    rig.absent(lost)
+    rig.absent(lost)
+    assert rig.state_of(lost) is OrderState.OPEN, "nothing follows before the account has been read"
+    rig.actions = account
+    rig.snapshot(filled_entry(rig), USDT="9000", BTC="10")
+    rig.absent(lost)
+    assert rig.one(Purpose.STOP)
