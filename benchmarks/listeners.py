@@ -107,13 +107,13 @@ class Listener(asyncio.Protocol):
 
 
 async def listen(
-    port: int, count: int, headers: dict[str, str], *, keeps_first: bool = True, path: str = "/ws"
+    port: int, count: int, headers: dict[str, str], *, keeps_all: bool = False, path: str = "/ws"
 ) -> list[Listener]:
-    """So many open connections, one after the other; the first keeps its messages."""
+    """So many open connections, one after the other; the first keeps its messages, the others if they shall."""
     loop = asyncio.get_running_loop()
     found: list[Listener] = []
     for number in range(count):
-        keeps = keeps_first and number == 0
+        keeps = keeps_all or number == 0
 
         def make(keeps: bool = keeps) -> Any:
             return Listener(path, f"127.0.0.1:{port}", headers, keeps=keeps)

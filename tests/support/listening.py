@@ -21,17 +21,17 @@ class Listening:
 
     def __init__(self, served: Served, since: int | None = None, **options: Any) -> None:
         self.messages: list[Message] = []
-        self.connection: ClientConnection = served.websocket(
-            "/ws" if since is None else f"/ws?since={since}", **options
-        )
+        self.connection: ClientConnection
+        self._connect = served.websocket("/ws" if since is None else f"/ws?since={since}", **options)
 
     def __enter__(self) -> Listening:
+        self.connection = self._connect.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.connection.close()
+        self._connect.__exit__(kind, error, trace)
 
     @property
     def last(self) -> int:
