@@ -80,7 +80,11 @@ class Served:
             key, _ = self.context.sessions.begin(self.context.now_ms())
             more["Cookie"] = f"{COOKIE}={key}"
         return connect(
-            f"ws://127.0.0.1:{self.port}{path}", additional_headers=more, open_timeout=PATIENCE_S, proxy=None
+            f"ws://127.0.0.1:{self.port}{path}",
+            additional_headers=more,
+            open_timeout=PATIENCE_S,
+            proxy=None,
+            max_queue=None,
         )
 
 

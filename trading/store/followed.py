@@ -13,6 +13,7 @@ from trading.domain.candles import Candle
 from trading.domain.orders import Fill, Order
 from trading.domain.positions import Position
 from trading.engine.state import SymbolState
+from trading.store.alerts import Alert, to_alert
 from trading.store.batch import EquityPoint
 from trading.store.queries import DecisionRun, StoredEvent, to_candle, to_equity, to_event, to_fill, to_position, to_run
 from trading.store.rows import Fields, to_order
@@ -29,11 +30,11 @@ from trading.store.schema import (
     positions,
     symbols,
 )
+from trading.store.schema_alerts import alerts
 
 R = TypeVar("R")
 
 KEYS_AT_ONCE = 500
-NOTIFY = "Notify"
 _WITH_FILLS = frozenset({"OrderFilled", "OrderFound", "AccountSnapshot"})
 
 
@@ -104,11 +105,15 @@ def events_from(connection: sa.Connection, seq: int, limit: int) -> list[StoredE
     return _all(connection, query.limit(limit), to_event)
 
 
-def recent_notices(connection: sa.Connection, limit: int) -> list[StoredEvent]:
-    """The last notifications, oldest first: those among the last events, so many times as many."""
-    last = sa.select(sa.func.max(events.c.seq)).scalar_subquery()
-    query = sa.select(events).where(events.c.type == NOTIFY, events.c.seq > last - 20 * limit)
-    return _all(connection, query.order_by(events.c.seq.desc()).limit(limit), to_event)[::-1]
+def recent_alerts(connection: sa.Connection, limit: int) -> list[Alert]:
+    """The last alerts, oldest first."""
+    return _all(connection, sa.select(alerts).order_by(alerts.c.seq.desc()).limit(limit), to_alert)[::-1]
+
+
+def alerts_after(connection: sa.Connection, seq: int, limit: int) -> list[Alert]:
+    """Alerts after this number, oldest first."""
+    query = sa.select(alerts).where(alerts.c.seq > seq).order_by(alerts.c.seq)
+    return _all(connection, query.limit(limit), to_alert)
 
 
 def fills_in(event: StoredEvent) -> list[FillKey]:

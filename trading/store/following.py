@@ -14,6 +14,7 @@ from trading.domain.orders import Fill, Order
 from trading.domain.positions import Position
 from trading.engine.state import SymbolState
 from trading.store import followed
+from trading.store.alerts import Alert
 from trading.store.batch import EquityPoint
 from trading.store.followed import FillKey, Mark, SymbolRow
 from trading.store.queries import DecisionRun, StoredEvent
@@ -35,14 +36,14 @@ class FellBehind(Exception):
 class Present(msgspec.Struct, frozen=True, kw_only=True):
     """What there is at the beginning.
 
-    orders: live ones. positions: open ones. fills, notices: the last ones, oldest first. symbols, candles, decisions:
+    orders: live ones. positions: open ones. fills, alerts: the last ones, oldest first. symbols, candles, decisions:
     of each symbol the last price, the newest candles, the last decision. equity: the last point.
     """
 
     orders: list[Order]
     positions: list[Position]
     fills: list[Fill]
-    notices: list[StoredEvent]
+    alerts: list[Alert]
     symbols: list[SymbolState]
     candles: list[Candle]
     decisions: list[DecisionRun]
@@ -52,8 +53,8 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """What has changed since the look before, all of one moment.
 
-    events: new ones, oldest first. orders: new, changed and finished ones, as they are now. fills: new ones, oldest
-    first. positions: new, changed and closed ones. decisions: new ones but HOLD. symbols: those with a later candle.
+    events, fills, alerts: new ones, oldest first. orders: new, changed and finished ones, as they are now. positions:
+    new, changed and closed ones. decisions: new ones but HOLD. symbols: those with a later candle.
     """
 
     events: list[StoredEvent]
@@ -61,6 +62,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     fills: list[Fill]
     positions: list[Position]
     decisions: list[DecisionRun]
+    alerts: list[Alert]
     symbols: list[SymbolState]
 
 
@@ -94,6 +96,7 @@ class Follower:
         self._mark = Mark(0, 0, 0)
         self._event: StoredEvent | None = None
         self._decision: DecisionRun | None = None
+        self._alert = 0
         self._place = 0
         self._live: dict[str, _Known] = {}
         self._settled: OrderedDict[str, _Known] = OrderedDict()
@@ -123,12 +126,14 @@ class Follower:
         new._last_decision = followed.last_decisions_by_symbol(connection)
         new._moved = set(new._symbols)
         decisions = followed.decisions_at(connection, new._last_decision.values())
+        alerts = followed.recent_alerts(connection, RECENT)
+        new._alert = alerts[-1].seq if alerts else 0
         series = new.series(connection)
         present = Present(
             orders=orders,
             positions=positions,
             fills=followed.recent_fills(connection, RECENT),
-            notices=followed.recent_notices(connection, RECENT),
+            alerts=alerts,
             symbols=[row.state() for row in new._symbols.values()],
             candles=series.candles,
             decisions=decisions,
@@ -154,11 +159,12 @@ class Follower:
         orders = changed | late
         fills = self._new_fills(connection, orders, late, brought)
         positions = self._changed_positions(connection, orders.values())
+        alerts = followed.alerts_after(connection, self._alert, ROWS_MAX)  # there are no more than events
         place = followed.last_place(connection)
         symbols = [row for row in followed.symbol_rows(connection) if row != self._symbols.get(row.name)]
         # Nothing has been changed up to here, so that a read that failed loses nothing; nothing from here on fails.
         self._mark = mark
-        self._keep_numbers(events, runs, place)
+        self._keep_numbers(events, runs, alerts, place)
         self._keep_orders(orders.values(), fills)
         for position in positions:
             if position.is_closed:
@@ -173,6 +179,7 @@ class Follower:
             fills=fills,
             positions=positions,
             decisions=[run for run in runs if run.decision.verdict is not Verdict.HOLD],
+            alerts=alerts,
             symbols=[row.state() for row in symbols],
         )
 
@@ -276,11 +283,15 @@ class Follower:
             self._intervals.pop(name, None)  # it may have been started again with another
         return found
 
-    def _keep_numbers(self, events: list[StoredEvent], runs: list[DecisionRun], place: int) -> None:
+    def _keep_numbers(
+        self, events: list[StoredEvent], runs: list[DecisionRun], alerts: list[Alert], place: int
+    ) -> None:
         if events:
             self._event = events[-1]
         if runs:
             self._decision = runs[-1]
+        if alerts:
+            self._alert = alerts[-1].seq
         self._last_decision.update((run.decision.symbol, run.seq) for run in runs)
         self._place = place
 

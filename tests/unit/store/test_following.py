@@ -30,6 +30,7 @@ from trading.domain.decisions import Verdict
 from trading.domain.events import OrderAccepted, OrderFilled
 from trading.domain.orders import OrderState
 from trading.engine.state import SymbolState
+from trading.store.alerts import store_alerts
 from trading.store.batch import EquityPoint
 from trading.store.database import reading
 from trading.store.following import (
@@ -88,7 +89,7 @@ def filled(number: int, quantity: str, *, ended: bool = False) -> object:
 def test_an_empty_database_has_nothing_and_then_its_first_things(journal: Journal) -> None:
     look = Look(journal)
     assert look.present == Present(
-        orders=[], positions=[], fills=[], notices=[], symbols=[], candles=[], decisions=[], equity=None
+        orders=[], positions=[], fills=[], alerts=[], symbols=[], candles=[], decisions=[], equity=None
     )
     assert look.changes() is None
     journal.commit(batch(ACCOUNT, order(1), position(), decision(0, Verdict.ENTER_LONG)))
@@ -119,7 +120,7 @@ def test_what_was_there_at_the_beginning_is_not_told_again(journal: Journal) -> 
     assert [o.id for o in present.orders] == [order_id(1)]
     assert [f.trade_id for f in present.fills] == ["t1"]
     assert [p.id for p in present.positions] == ["p1"]
-    assert [e.type for e in present.notices] == ["Notify"]
+    assert [(a.code, a.text) for a in present.alerts] == [("HELLO", "you")]
     assert [run.decision.id for run in present.decisions] == [decision(0).id]
     assert present.candles == [candle(0)] and present.symbols == [moved(0)]
     assert present.equity is not None and present.equity.time_ms == T0
@@ -240,6 +241,14 @@ def test_the_kill_switch_is_told_by_its_events(journal: Journal) -> None:
     latch_kill(journal.engine, "owner", "enough", T0)
     reset_kill(journal.engine, "owner", "again", T0 + 1)
     assert [event.type for event in look.news().events] == ["KillLatched", "KillReset"]
+
+
+def test_alerts_are_told_each_whoever_raised_them(journal: Journal) -> None:
+    look = Look(journal)
+    journal.commit(batch(notifications=[Notify(Level.INFO, "A", "of the engine"), Notify(Level.INFO, "B", "too")]))
+    store_alerts(journal.engine, [(Notify(Level.CRITICAL, "C", "of another process"), T0)])
+    assert [alert.code for alert in look.news().alerts] == ["A", "B", "C"]
+    assert look.changes() is None
 
 
 def test_too_much_at_once_is_not_told_one_by_one(journal: Journal) -> None:

@@ -14,9 +14,11 @@ from trading.domain.orders import Fill, Order
 from trading.domain.positions import Position
 from trading.engine.state import SymbolState
 from trading.market.timeframes import timeframe_of
+from trading.store.alerts import Alert
 from trading.store.batch import EquityPoint
 from trading.store.following import Changes, Present, Series
 from trading.store.queries import DecisionRun
+from trading.web.models.alerts import AlertView
 from trading.web.models.decisions import DecisionView
 from trading.web.models.trading import CandleSeries, CandleView, EquityView, FillView, OrderView, PositionView
 from trading.web.stream.board import Draft, Kind
@@ -40,6 +42,7 @@ class Composer:
             *map(_order, found.orders),
             *map(_trade, found.fills),
             *map(self._position, found.positions),
+            *map(_alert, found.alerts),
             *_candles(found.candles),
             *_equity(found.equity),
         ]
@@ -52,6 +55,7 @@ class Composer:
             *map(_order, found.orders),
             *map(_trade, found.fills),
             *map(self._position, found.positions),
+            *map(_alert, found.alerts),
         ]
 
     def series(self, found: Series) -> list[Draft]:
@@ -95,6 +99,10 @@ def _trade(fill: Fill) -> Draft:
 
 def _decision(run: DecisionRun) -> Draft:
     return draft(Kind.DECISION, run.decision.symbol, DecisionView.of(run))
+
+
+def _alert(alert: Alert) -> Draft:
+    return draft(Kind.ALERT, str(alert.seq), AlertView.of(alert))
 
 
 def _equity(point: EquityPoint | None) -> list[Draft]:

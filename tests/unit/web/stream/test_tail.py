@@ -103,9 +103,11 @@ def test_the_first_look_tells_all_there_is_and_the_next_only_what_is_new(journal
 def test_messages_come_in_the_order_in_which_one_thing_leads_to_the_other(journal: Journal, tail: Tail) -> None:
     tail.look()
     filled = order(1, OrderState.FILLED, filled="1.5")
-    journal.commit(batch(position(), filled, fill("t1", 1), decision(0, Verdict.ENTER_LONG)))
+    note = Notify(Level.INFO, "POSITION_OPENED", "of BTC/USDT")
+    changes = (position(), filled, fill("t1", 1), decision(0, Verdict.ENTER_LONG))
+    journal.commit(batch(*changes, notifications=[note]))
     kinds = [kind for kind, _ in told(tail.look())]
-    assert kinds == ["decision", "order_update", "trade_executed", "position_update"]
+    assert kinds == ["decision", "order_update", "trade_executed", "position_update", "alert"]
 
 
 def test_an_order_that_is_settled_and_a_position_that_is_closed_stand_no_longer(journal: Journal, tail: Tail) -> None:
@@ -229,4 +231,4 @@ def test_events_that_were_pruned_before_they_were_seen_make_it_begin_anew(
     run_sql(path, "DELETE FROM events WHERE seq <= 2")
     look = tail.look()
     assert look.renews
-    assert [kind for kind, _ in told(look)] == ["order_update"]
+    assert Counter(kind for kind, _ in told(look)) == {"order_update": 1, "alert": 4}
