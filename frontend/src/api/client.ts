@@ -22,11 +22,17 @@ const PATIENCE_MS = 15_000;
 export const API = "/api/v1";
 
 export function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
-  return send<T>("GET", address(path, query), undefined, signal);
+  return send<T>("GET", address(path, query), { signal });
 }
 
-export function post<T>(path: string, body: unknown = {}): Promise<T> {
-  return send<T>("POST", API + path, body);
+/** @param key names what is asked, so that it is done once however often it is sent. */
+export function post<T>(path: string, body: unknown = {}, key?: string): Promise<T> {
+  return send<T>("POST", API + path, { body, key });
+}
+
+/** A name that no other request has. */
+export function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The address of a file that the browser itself fetches. */
@@ -36,11 +42,18 @@ export function address(path: string, query: Query = {}): string {
   return `${API}${path}${search ? `?${search}` : ""}`;
 }
 
-async function send<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+interface Options {
+  body?: unknown;
+  key?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+async function send<T>(method: string, url: string, { body, key, signal }: Options): Promise<T> {
   const headers = new Headers({ Accept: "application/json" });
   const token = session.value?.csrf_token;
   if (token) headers.set("X-CSRF-Token", token);
   if (body !== undefined) headers.set("Content-Type", "application/json");
+  if (key) headers.set("Idempotency-Key", key);
   const patience = AbortSignal.timeout(PATIENCE_MS);
   let response: Response;
   try {

@@ -20,6 +20,10 @@ export type Candle = Schemas["CandleView"];
 export type CandleSeries = Schemas["CandleSeries"];
 export type Settings = Schemas["SettingsView"];
 export type Setting = Schemas["SettingView"];
+export type Command = Schemas["CommandView"];
+export type KillSwitch = Schemas["KillSwitchView"];
+export type LimitGauge = Schemas["GaugeView"];
+export type Trip = Schemas["TripView"];
 
 /** A part of a list; `next_offset` is where the next part begins. */
 export interface Page<T> {

@@ -17,9 +17,11 @@ const NOT_RUNNING: Record<string, BotState | undefined> = {
   not_responding: { tone: "bad", word: "Not responding" },
 };
 
+export const KILLED = "Killed";
+
 /** By how the server begins what stops entries; the first that fits counts. */
 const STOPPED_BY: readonly (readonly [string, BotState])[] = [
-  ["kill switch", { tone: "bad", word: "Killed" }],
+  ["kill switch", { tone: "bad", word: KILLED }],
   ["halted", { tone: "bad", word: "Halted" }],
   ["paused", { tone: "warn", word: "Paused" }],
 ];

@@ -159,6 +159,7 @@ const DECISIONS: readonly Column<Decision>[] = [
   { label: "Regime", cell: (decision) => words(decision.regime) },
   {
     label: "Why",
+    isWide: true,
     cell: (decision) => (
       <a href={href("decisions", { id: decision.id })} aria-label={`Why: ${decision.symbol}`}>
         {decision.veto || "votes"}

@@ -1,6 +1,8 @@
 /** What is held and what is ordered, with the ways out. */
 
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
+import { CancelOrder, ClosePosition, ResolveOrder } from "../actions/dialogs.tsx";
 import { useResource } from "../api/resource.ts";
 import type { Order, Page, Position } from "../api/types.ts";
 import { money, price, quantity, sentence, words } from "../format.ts";
@@ -11,6 +13,10 @@ import { PageHead, Panel, Waiting } from "../ui/page.tsx";
 import { Table } from "../ui/table.tsx";
 import type { Column } from "../ui/table.tsx";
 import { Lamp, Money, Percent, Profit, Tag, Time, Unknown } from "../ui/values.tsx";
+
+const closing = signal<Position | undefined>(undefined);
+const cancelling = signal<Order | undefined>(undefined);
+const resolving = signal<Order | undefined>(undefined);
 
 export const POSITION_COLUMNS: readonly Column<Position>[] = [
   {
@@ -30,7 +36,7 @@ export const POSITION_COLUMNS: readonly Column<Position>[] = [
   { label: "Value", isNumber: true, cell: (position) => <Money value={position.value} /> },
   { label: "Risk", isNumber: true, cell: (position) => <Money value={position.open_risk} /> },
   { label: "Profit", isNumber: true, cell: (position) => <Profit value={position.profit} /> },
-  { label: "%", isNumber: true, cell: (position) => <Percent value={position.profit_pct} /> },
+  { label: "Profit %", isNumber: true, cell: (position) => <Percent value={position.profit_pct} /> },
 ];
 
 const POSITIONS_PAGE: readonly Column<Position>[] = [
@@ -44,6 +50,14 @@ const POSITIONS_PAGE: readonly Column<Position>[] = [
         <a class="button button--small" href={href("decisions", { id: position.id })}>
           Why
         </a>
+        <button
+          type="button"
+          class="button button--small"
+          aria-label={`Close ${position.symbol}`}
+          onClick={() => (closing.value = position)}
+        >
+          Close
+        </button>
       </span>
     ),
   },
@@ -66,6 +80,32 @@ const ORDERS: readonly Column<Order>[] = [
   { label: "State", cell: (order) => <OrderState order={order} /> },
   { label: "Updated", cell: (order) => <Time at={order.updated_at} /> },
   { label: "Why", isWide: true, cell: (order) => order.message || words(order.reason) },
+];
+
+const LIVE_ORDERS: readonly Column<Order>[] = [
+  ...ORDERS,
+  {
+    label: "Actions",
+    isActions: true,
+    cell: (order) => (
+      <span class="table__actions">
+        {order.is_in_doubt && (
+          <button type="button" class="button button--small" onClick={() => (resolving.value = order)}>
+            Resolve
+          </button>
+        )}
+        <button
+          type="button"
+          class="button button--small"
+          aria-label={`Cancel the ${order.purpose} order in ${order.symbol}`}
+          disabled={order.cancel_requested_at !== null}
+          onClick={() => (cancelling.value = order)}
+        >
+          {order.cancel_requested_at === null ? "Cancel" : "Cancelling …"}
+        </button>
+      </span>
+    ),
+  },
 ];
 
 export function Positions(): JSX.Element {
@@ -96,7 +136,7 @@ export function Positions(): JSX.Element {
           {isReady.value ? (
             <Table
               caption="Live orders"
-              columns={ORDERS}
+              columns={LIVE_ORDERS}
               rows={live}
               keyOf={(order) => order.id}
               empty="No order rests at the exchange."
@@ -107,6 +147,9 @@ export function Positions(): JSX.Element {
         </Panel>
         <FinishedOrders />
       </div>
+      {closing.value && <ClosePosition position={closing.value} onClose={() => (closing.value = undefined)} />}
+      {cancelling.value && <CancelOrder order={cancelling.value} onClose={() => (cancelling.value = undefined)} />}
+      {resolving.value && <ResolveOrder order={resolving.value} onClose={() => (resolving.value = undefined)} />}
     </>
   );
 }

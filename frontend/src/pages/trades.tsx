@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<Trade>[] = [
   { label: "Exit", isNumber: true, cell: (trade) => price(trade.average_exit) },
   { label: "Fees", isNumber: true, isMinor: true, cell: (trade) => money(trade.fees) },
   { label: "Profit", isNumber: true, cell: (trade) => <Profit value={trade.profit} /> },
-  { label: "%", isNumber: true, cell: (trade) => <Percent value={trade.profit_pct} /> },
+  { label: "Profit %", isNumber: true, cell: (trade) => <Percent value={trade.profit_pct} /> },
   { label: "Why closed", cell: (trade) => words(trade.exit_reason) },
   {
     label: "Why opened",

@@ -8,10 +8,11 @@ import { Chart } from "../pages/chart.tsx";
 import { Decisions } from "../pages/decisions.tsx";
 import { Overview } from "../pages/overview.tsx";
 import { Positions } from "../pages/positions.tsx";
+import { Safety } from "../pages/safety.tsx";
 import { Settings } from "../pages/settings.tsx";
 import { Trades } from "../pages/trades.tsx";
 import { href, route } from "../router.ts";
-import { session } from "../session.ts";
+import { session, sessionProblem } from "../session.ts";
 import { PageHead } from "../ui/page.tsx";
 import { Toasts } from "../ui/toast.tsx";
 import { Banners } from "./banners.tsx";
@@ -25,13 +26,24 @@ const PAGES: Record<string, ComponentType | undefined> = {
   positions: Positions,
   decisions: Decisions,
   trades: Trades,
+  safety: Safety,
   settings: Settings,
 };
 
 export function App(): JSX.Element | null {
-  if (session.value === undefined) return null;
+  if (session.value === undefined) return sessionProblem.value ? <Unanswered why={sessionProblem.value} /> : null;
   if (session.value === null) return <Login />;
   return <Shell />;
+}
+
+function Unanswered({ why }: { why: Error }): JSX.Element {
+  return (
+    <main class="login">
+      <p class="notice notice--bad" role="alert">
+        {why.message} Trying again …
+      </p>
+    </main>
+  );
 }
 
 function Shell(): JSX.Element {

@@ -13,5 +13,6 @@ export const PAGES: readonly PageEntry[] = [
   { id: "positions", title: "Positions" },
   { id: "decisions", title: "Decisions", isMinor: true },
   { id: "trades", title: "Trades", isMinor: true },
+  { id: "safety", title: "Safety" },
   { id: "settings", title: "Settings", isMinor: true },
 ];

@@ -1,12 +1,17 @@
 /** The line at the top of every page: alive or not, real money or not, what it is worth, and the switch that stops it. */
 
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { botState } from "../live/state.ts";
+import { botState, KILLED } from "../live/state.ts";
 import { connection } from "../live/socket.ts";
 import { status } from "../live/status.ts";
 import { heardAt } from "../live/store.ts";
+import { href } from "../router.ts";
+import { KillDialog } from "../safety/kill.tsx";
 import { Lamp, Money, Percent, Profit, Time } from "../ui/values.tsx";
 import { LogOut, ThemeSwitch } from "./preferences.tsx";
+
+const isKilling = signal(false);
 
 export function Top(): JSX.Element {
   const state = botState.value;
@@ -25,8 +30,25 @@ export function Top(): JSX.Element {
           <ThemeSwitch />
           <LogOut />
         </span>
+        <Kill />
       </div>
+      {isKilling.value && <KillDialog onClose={() => (isKilling.value = false)} />}
     </header>
+  );
+}
+
+function Kill(): JSX.Element {
+  if (botState.value.word === KILLED) {
+    return (
+      <a class="button button--danger" href={href("safety")} data-testid="killed">
+        Kill switch set
+      </a>
+    );
+  }
+  return (
+    <button type="button" class="button button--warns" data-testid="kill" onClick={() => (isKilling.value = true)}>
+      Kill switch
+    </button>
   );
 }
 
@@ -78,7 +100,7 @@ function Figures(): JSX.Element {
           <Money value={money?.open_risk} />
         </dd>
       </div>
-      <div class="top__figure">
+      <div class="top__figure wide-only">
         <dt>Positions</dt>
         <dd>
           {status.value?.positions ?? "–"}

@@ -15,13 +15,16 @@ interface Props {
   /** Whether a reason is asked for, which is then given to `run`; it may not be empty. */
   asksReason?: boolean;
   reasonHint?: string;
+  /** Whether what comes after `run` is shown in the dialog's place, so that it must not close itself. */
+  staysOpen?: boolean;
   run: (reason: string) => Promise<void>;
   onClose: () => void;
   children: ComponentChildren;
 }
 
 export function Confirm(props: Props): JSX.Element {
-  const { title, action, isDanger = false, typed, asksReason = false, reasonHint = "", run, onClose, children } = props;
+  const { title, action, isDanger = false, typed, asksReason = false, reasonHint = "", children } = props;
+  const { staysOpen = false, run, onClose } = props;
   const [text, setText] = useState("");
   const [reason, setReason] = useState("");
   const [isBusy, setBusy] = useState(false);
@@ -35,7 +38,7 @@ export function Confirm(props: Props): JSX.Element {
     setFailure("");
     try {
       await run(reason.trim());
-      onClose();
+      if (!staysOpen) onClose();
     } catch (error) {
       if (!(error instanceof ApiProblem)) throw error;
       setFailure(error.message);

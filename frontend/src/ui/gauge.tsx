@@ -4,22 +4,24 @@ import type { JSX } from "preact";
 
 interface Props {
   label: string;
-  /** Shares of the limit, 0 to 1; more where it is passed. */
+  /** How much of the limit is used: 0 to 1, more where it is passed. */
   share: number;
   /** As a person reads it: `1 of 3`, `2.10 % of 5 %`. */
   text: string;
-  /** From which share on it is near the limit. */
-  warnAt?: number;
+  /** Whether it is bad to come near the limit. A limit that only says how much may be held is there to be used. */
+  isDanger: boolean;
 }
 
-export function Gauge({ label, share, text, warnAt = 0.8 }: Props): JSX.Element {
-  const shade = share >= 1 ? "bad" : share >= warnAt ? "warn" : "good";
+const WARN_AT = 0.8;
+
+export function Gauge({ label, share, text, isDanger }: Props): JSX.Element {
+  const shade = !isDanger || share < WARN_AT ? "plain" : share < 1 ? "warn" : "bad";
   const width = Math.max(0, Math.min(1, share)) * 100;
   return (
     <div class="gauge">
       <div class="gauge__line">
         <span>{label}</span>
-        <span class="numeric">{text}</span>
+        <span class="gauge__text">{text}</span>
       </div>
       <svg
         class={`gauge__bar gauge__bar--${shade}`}
