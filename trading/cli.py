@@ -47,6 +47,7 @@ Exit codes:
   {int(ExitCode.LEFT_OPEN)}    something is left open at the exchange, or may be
   {int(ExitCode.FORCED)}    run: ended at once by a second signal
   {int(ExitCode.STALLED)}    run: the bot's loop stood still
+  {int(ExitCode.ADDRESS)}    trading.web.server: it cannot listen on its address
   {INTERRUPTED}  interrupted by Ctrl-C
 
 \b

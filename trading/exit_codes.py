@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     LEFT_OPEN = 3
     FORCED = 4
     STALLED = 5
+    ADDRESS = 6
 
 
 INTERRUPTED = 130

@@ -58,23 +58,36 @@ _SETTING = {
 @data_dir_option
 @click.option("--log-level", metavar="NAME", help="DEBUG, INFO, WARNING, ERROR or CRITICAL [LOG_LEVEL].")
 @click.option("--log-format", metavar="NAME", help="auto, json or console [LOG_FORMAT].")
+@click.option("--dashboard", is_flag=True, help="Serve the dashboard too, on DASHBOARD_HOST and DASHBOARD_PORT.")
 @debug_option
-def command(speed: str | None, stop_at_end: bool, **options: str | None) -> int:
+def command(speed: str | None, stop_at_end: bool, dashboard: bool, **options: str | None) -> int:
     """Trade until stopped. Without settings: paper money on a made-up market."""
     with _interrupted_at_once():
         import asyncio
 
         from trading.live.assembly import make_bot
-        from trading.monitoring.logs import start_log
+        from trading.live.beside import DashboardBeside
+        from trading.monitoring.logs import end_log, start_log
 
         settings = settings_of(options, speed)
-        start_log(settings)
+        start_log(settings, keep=True)
         bot = make_bot(settings, stop_at_end=stop_at_end)
+        beside = DashboardBeside(_given(options), bot.manager.notify) if dashboard else None
         try:
+            if beside is not None:
+                beside.start()
             _say_what_runs(settings, bot.feed.label, is_real=bot.feed.is_real)
             return asyncio.run(bot.manager.run())
         finally:
             bot.lock.release()
+            if beside is not None:
+                beside.stop()
+            end_log()
+
+
+def _given(options: dict[str, str | None]) -> dict[str, str]:
+    """By setting name, what the command line gave."""
+    return {_SETTING[name]: value for name, value in options.items() if value is not None}
 
 
 @contextmanager
@@ -102,7 +115,7 @@ def settings_of(options: dict[str, str | None], speed: str | None) -> Settings:
     """The settings in force with these options; `speed` is that of the demo or of the replay, whichever runs."""
     from trading.config import load_settings
 
-    overrides = {_SETTING[name]: value for name, value in options.items() if value is not None}
+    overrides = _given(options)
     settings = load_settings(overrides)
     if speed is None:
         return settings

@@ -9,12 +9,14 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from trading.domain.errors import InvalidInput
+from trading.monitoring.log_file import FOLDER, NAME, LogFile
 from trading.monitoring.redaction import Plain, Redactor
 
 if TYPE_CHECKING:
@@ -35,11 +37,18 @@ _BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _EVENT_WIDTH = 28
 
 _redactor = Redactor()
+_file: LogFile | None = None
 
 
 def register_secret(value: str) -> None:
     """Mask this value in every line from now on, wherever it stands."""
     _redactor.register(value)
+
+
+def end_log() -> None:
+    """Write what waits for the log file. For a process's end."""
+    if _file is not None:
+        _file.close()
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -56,6 +65,7 @@ def configure_logging(
     log_format: LogFormat = "auto",
     *,
     stream: TextIO | None = None,
+    file: Path | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Set up logging for this process; a later call replaces an earlier one.
@@ -64,6 +74,7 @@ def configure_logging(
         level: the least urgent level that is written: one of `LEVELS`, in any case.
         log_format: 'json', 'console', or 'auto': console where the stream is a terminal.
         stream: where lines go; standard error by default, so that a command's output stays clean.
+        file: where they go as JSON besides, whatever `log_format` says; written by a thread, rotated by size.
         now: the clock, in UTC.
 
     The standard library's log records (of libraries) are written in the same form, from WARNING on, or from DEBUG on
@@ -80,7 +91,11 @@ def configure_logging(
     is_terminal = target.isatty()
     readable = log_format == "console" or (log_format == "auto" and is_terminal)
     render = _console_renderer(is_terminal and "NO_COLOR" not in os.environ) if readable else _render_json
-    line_of = _LineMaker(render, now)
+    global _file  # noqa: PLW0603 - as structlog, a process has one log
+    if _file is not None:
+        _file.close()
+    _file = None if file is None else LogFile(file, lambda count: _render_json(_lost_line(count, now)))
+    line_of = _LineMaker(render, now, _file)
     writer = _Writer(target, line_of)
     threshold = LEVELS[level.upper()]
     structlog.configure(
@@ -96,25 +111,33 @@ def configure_logging(
     logging.captureWarnings(True)
 
 
-def start_log(settings: Settings) -> None:
-    """Set up this process's log as the settings say, with all their secrets kept out."""
+def start_log(settings: Settings, *, keep: bool = False) -> None:
+    """Set up this process's log as the settings say, with all their secrets kept out.
+
+    Args:
+        keep: keep the newest lines in DATA_DIR too, where the dashboard finds them.
+    """
     for secret in settings.secret_values():
         register_secret(secret)
-    configure_logging(settings.log_level, settings.log_format)
+    file = settings.data_dir / FOLDER / NAME if keep else None
+    configure_logging(settings.log_level, settings.log_format, file=file)
 
 
 class _LineMaker:
     """The last processor: one event to one line, exceptions rendered, secrets masked."""
 
-    def __init__(self, render: Callable[[dict[str, Plain]], str], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, render: Callable[[dict[str, Plain]], str], now: Callable[[], datetime], file: LogFile | None
+    ) -> None:
         self._render = render
         self._now = now
+        self._file = file
 
     def __call__(self, logger: WrappedLogger, method: str, event_dict: EventDict) -> str:
         event_dict = structlog.processors.format_exc_info(logger, method, event_dict)
         level = {"exception": "error", "warn": "warning", "fatal": "critical", "msg": "info"}.get(method, method)
         line: dict[str, Plain] = {
-            "time": self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+            "time": _stamp(self._now()),
             "level": level,
             "event": _redactor.text(str(event_dict.pop("event", ""))),
         }
@@ -123,6 +146,8 @@ class _LineMaker:
             line["component"] = _redactor.text(str(component))
         for name, value in event_dict.items():
             line[f"{name}_" if name in _RESERVED else name] = _redactor.field(name, value)
+        if self._file is not None:
+            self._file.write(_render_json(line))
         return self._render(line)
 
 
@@ -179,6 +204,14 @@ class _LibraryHandler(logging.Handler):
         if record.exc_info:
             event["exc_info"] = record.exc_info
         self._writer.write(self._line_of(None, record.levelname.lower(), event))
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _lost_line(count: int, now: Callable[[], datetime]) -> dict[str, Plain]:
+    return {"time": _stamp(now()), "level": "warning", "event": "log_lines_lost", "count": count}
 
 
 def _render_json(line: dict[str, Plain]) -> str:

@@ -20,13 +20,13 @@ from starlette.requests import HTTPConnection
 from trading.store.errors import StoreError
 from trading.web.context import WebContext, context_of
 from trading.web.keys import COOKIE, csrf_of
+from trading.web.middleware import SAFE_METHODS
 from trading.web.origin import check_origin
 from trading.web.problems import Problem
 from trading.web.signing import SIGNATURE
 
 CSRF_HEADER = "X-CSRF-Token"
 OWNER = "owner"
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _cookie = APIKeyCookie(name=COOKIE, scheme_name="session", auto_error=False, description="set by POST /api/v1/login")
 _bearer = HTTPBearer(scheme_name="token", auto_error=False, description="an API token, from `tradebot token create`")

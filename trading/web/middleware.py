@@ -21,7 +21,7 @@ log = structlog.get_logger("web.access")
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_SECONDS = 10.0
-QUIET_PATHS = frozenset({"/health", "/livez", "/readyz", "/metrics"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 CSP = "; ".join(
@@ -165,12 +165,13 @@ def _add_headers(message: MutableMapping[str, Any], request_id: str, *, is_secur
 
 
 def _log(scope: Scope, status: int, began: float) -> None:
-    is_quiet = scope["path"] in QUIET_PATHS and status < HTTPStatus.BAD_REQUEST
-    tell = log.debug if is_quiet else log.info
+    """What changes something or fails is told, the rest only where everything is."""
+    method = scope.get("method", "WEBSOCKET")
+    tell = log.debug if method in SAFE_METHODS and 0 < status < HTTPStatus.BAD_REQUEST else log.info
     client = scope.get("client")
     tell(
         "web.request",
-        method=scope.get("method", "WEBSOCKET"),
+        method=method,
         path=scope["path"],
         status=int(status),
         ms=round((time.perf_counter() - began) * 1000, 1),

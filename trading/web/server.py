@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import anyio.to_thread
 import structlog
@@ -15,7 +20,7 @@ from fastapi.routing import APIRoute
 
 from trading import __version__
 from trading.config import Settings
-from trading.domain.errors import InvariantViolated, TradingError
+from trading.domain.errors import InvariantViolated
 from trading.exit_codes import ExitCode
 from trading.web import pages, problems
 from trading.web.access import access_of
@@ -32,7 +37,9 @@ CONNECTIONS_MAX = 1_000
 KEEP_ALIVE_SECONDS = 20
 WEBSOCKET_BYTES_MAX = 1_024
 PING_SECONDS = 15
-SHUTDOWN_SECONDS = 5
+SHUTDOWN_SECONDS = 3
+NOT_OURS = ("TRADING_", "EXCHANGE_")
+"""How the settings begin that concern the bot alone."""
 
 
 def create_app(
@@ -91,14 +98,59 @@ def check_access(part: Part) -> None:
             raise InvariantViolated(f"the route {route.path} names no access: give it require(...) or PUBLIC")
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; the process's exit code."""
-    log.info("web.starting", host=settings.dashboard_host, port=settings.dashboard_port, version=__version__)
-    proxies = settings.dashboard_trusted_proxies
-    config = uvicorn_config(create_app(settings), settings.dashboard_host, settings.dashboard_port, proxies)
+def serve(settings: Settings, *, until_stdin_ends: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT; the process's exit code.
+
+    Args:
+        until_stdin_ends: end also with the process at the other end of standard input.
+    """
+    host, port = settings.dashboard_host, settings.dashboard_port
+    config = uvicorn_config(create_app(settings), host, port, settings.dashboard_trusted_proxies)
+    try:
+        listening = listen(host, port)
+    except OSError as error:
+        advice = "give it another by DASHBOARD_HOST and DASHBOARD_PORT, or end what uses this one"
+        log.critical("web.cannot_listen", host=host, port=port, error=error.strerror or str(error), advice=advice)
+        return int(ExitCode.ADDRESS)
     server = uvicorn.Server(config)
-    server.run()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # The server takes these over while it runs, and raises them again at its end: that end was asked for.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    if until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, args=(server,), name="stdin", daemon=True).start()
+    log.info("web.listening", address=f"http://{f'[{host}]' if ':' in host else host}:{port}", version=__version__)
+    with listening:
+        server.run(sockets=[listening])
     return int(ExitCode.OK if server.started else ExitCode.FAILED)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on this address.
+
+    Raises:
+        OSError: it is taken, or not of this machine.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _end_with_stdin(server: uvicorn.Server) -> None:
+    """Whoever started this process holds the other end, and lets go of it when it ends, however it ends."""
+    with suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    server.should_exit = True
 
 
 def uvicorn_config(app: FastAPI, host: str, port: int, trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
@@ -125,19 +177,28 @@ def uvicorn_config(app: FastAPI, host: str, port: int, trusted_proxies: Sequence
     )
 
 
-def main() -> int:
-    """`python -m trading.web.server`: settings from the environment and `.env`."""
-    from trading.config import load_settings
+def main(arguments: Sequence[str]) -> int:
+    """`python -m trading.web.server`: settings from the environment and `.env`; the exit code.
+
+    What is wrong with the settings of trading is only told: a person must be able to look, and to stop the bot,
+    whatever else is broken.
+    """
+    from trading.config import ConfigError, examine_settings
     from trading.monitoring.logs import start_log
 
-    try:
-        settings = load_settings()
-    except TradingError as error:
-        sys.stderr.write(f"error: {error}\n")
+    if not set(arguments) <= {"--until-stdin-ends"}:
+        sys.stderr.write("usage: python -m trading.web.server (settings: docs/SETTINGS.md)\n")
         return int(ExitCode.USAGE)
-    start_log(settings)
-    return serve(settings)
+    examined = examine_settings()
+    fatal = [problem for problem in examined.problems if not problem.setting.startswith(NOT_OURS)]
+    if fatal:
+        sys.stderr.write(f"error: {ConfigError(fatal)}\n")
+        return int(ExitCode.USAGE)
+    start_log(examined.settings)
+    for problem in examined.problems:
+        log.warning("web.setting_overlooked", problem=str(problem))
+    return serve(examined.settings, until_stdin_ends=bool(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -153,4 +153,4 @@ class LogPage(Model):
     """The newest lines that fit, oldest first."""
 
     items: list[LogLine]
-    file: str | None = Field(description="where they are; null where the bot has written none", examples=["bot.jsonl"])
+    file: str = Field(description="where they are on the bot's machine", examples=["data/logs/bot.jsonl"])

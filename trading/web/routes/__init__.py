@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fastapi import APIRouter
 
 from trading.web.context import WebContext
-from trading.web.routes import commands, safety, series, session, status, tokens, trading
+from trading.web.routes import commands, logs, safety, series, session, status, tokens, trading
 from trading.web.stream import socket
 
 
@@ -33,5 +33,6 @@ PARTS: tuple[Part, ...] = (
     Part(series.router),
     Part(safety.router),
     Part(commands.router),
+    Part(logs.router),
     Part(socket.router, socket.lifespan),
 )
