@@ -27,8 +27,10 @@ from trading.exit_codes import ENDED, ExitCode
 from trading.live.commit_line import CommitLine
 from trading.live.database_calls import DatabaseCalls
 from trading.live.notices import Notices
+from trading.live.reporter import Reporter
 from trading.live.requests import Requests
 from trading.market.feed import Feed
+from trading.monitoring.health import HealthLimits
 from trading.monitoring.watchdog import STALLED_AFTER_SECONDS, Watchdog
 from trading.state import TradingState
 from trading.store.facts import BotFacts
@@ -69,6 +71,7 @@ class TradingManager:
         stalled_after_s: how long the loop may stand still before the watchdog ends the process.
         on_notify: sends an alert; called in a thread of its own with every notification, and may take its time.
         facts: what the dashboard tells of this bot.
+        health: where the checks of its own health fail.
     """
 
     def __init__(  # noqa: PLR0913 - what a bot consists of
@@ -87,6 +90,7 @@ class TradingManager:
         stalled_after_s: float = STALLED_AFTER_SECONDS,
         on_notify: Callable[[Notify], None] | None = None,
         facts: BotFacts | None = None,
+        health: HealthLimits | None = None,
     ) -> None:
         self.config = config
         self.exchange = exchange
@@ -94,6 +98,7 @@ class TradingManager:
         self.journal = journal
         self.policy = policy
         self.state_file = state_file
+        self.kill_file = kill_file
         self._signals = signals
         self._stop_at_end = stop_at_end
         self._notices = Notices(on_notify)
@@ -101,7 +106,8 @@ class TradingManager:
         state.restore(journal.load())
         self.engine = Engine(config, signals, state)
         self.line = CommitLine(self.engine, journal, on_notify=self._notices.tell)
-        self.database = DatabaseCalls(journal, kill_file, facts)
+        self.reporter = Reporter(self, facts, health or HealthLimits())
+        self.database = DatabaseCalls(journal, kill_file, facts, self.reporter.jobs)
         self.requests = Requests(exchange, self._entries_stopped)
         self.beat_at = time.monotonic()
         self.phase = "starting"
@@ -202,6 +208,7 @@ class TradingManager:
             FeedFailed: the feed cannot go on.
         """
         self.phase = "trading"
+        self.reporter.candle_handled()
         queue: asyncio.Queue[tuple[Candle, ...]] = asyncio.Queue(BATCHES_AHEAD)
         feeder = asyncio.create_task(self._feed_into(queue))
         try:
@@ -276,6 +283,7 @@ class TradingManager:
         closed: list[Event] = [ClockTick(time_ms=close_ms)]
         closed.extend(CandleClosed(time_ms=close_ms, candle=candle) for candle in candles)
         await self.pump(closed, may_wait=more)
+        self.reporter.candle_handled()
 
     async def _market_moves(
         self, phase: Callable[[Sequence[Candle]], Awaitable[Sequence[Event]]], candles: Sequence[Candle]
@@ -334,8 +342,9 @@ class TradingManager:
     async def _poll(self) -> None:
         """The operator's side: kill switch, commands, the sign of life."""
         self._next_poll = time.monotonic() + POLL_SECONDS
+        state = self.engine.state
         commands = await self.database.poll(
-            self.engine.state.now_ms, self.phase, killed=bool(self.engine.state.safety.killed)
+            state.now_ms, self.phase, killed=bool(state.safety.killed), report=self.reporter.look()
         )
         for command in commands:
             log.info("command.taken", kind=command.kind, target=command.target, by=command.by, reason=command.reason)
@@ -376,6 +385,10 @@ class TradingManager:
     def notify(self, note: Notify) -> None:
         """Tell the owner now, outside any commit."""
         self._notices.tell(note)
+
+    def sign_of_life(self) -> None:
+        """Give one during a stop, which does not wait for it."""
+        self.database.beat_meanwhile(self.phase, self.reporter.look())
 
     async def fill_waiting(self) -> None:
         """On paper no candle comes any more: what waits for an open is filled at the last price."""

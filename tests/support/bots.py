@@ -78,6 +78,7 @@ class ListFeed:
 
     is_real = False
     label = "test"
+    batch_seconds = 0.0
     starts_after_ms: int | None = None
 
     def __init__(
@@ -115,12 +116,18 @@ class Signals(ScriptedSignals):
     def warm_up(self, candles: Iterable[Candle]) -> None:
         """Nothing to learn from history."""
 
+    def expect(self, candles: Sequence[Candle]) -> None:
+        """Nothing to work out ahead."""
+
 
 class LivelySignals(RandomSignals):
     """Random signals that a manager can warm up."""
 
     def warm_up(self, candles: Iterable[Candle]) -> None:
         """Nothing to learn from history."""
+
+    def expect(self, candles: Sequence[Candle]) -> None:
+        """Nothing to work out ahead."""
 
 
 def calm_batches(count: int, symbols: Sequence[str], price: str = "100") -> list[tuple[Candle, ...]]:

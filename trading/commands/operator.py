@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from trading.clock import wall_ms
 from trading.commands.options import reader_settings
 from trading.domain.errors import InvalidInput, TradingError
 
@@ -60,11 +61,6 @@ def who() -> str:
     except (KeyError, OSError):  # a container's user without a name
         name = str(os.getuid())
     return f"{name} (command line)"
-
-
-def wall_ms() -> int:
-    """Now, UTC milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 class Operator:

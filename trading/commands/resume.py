@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trading.commands.operator import Operator, reason_of, wait_option, wall_ms, who
+from trading.clock import wall_ms
+from trading.commands.operator import Operator, reason_of, wait_option, who
 from trading.commands.options import data_dir_option, debug_option, json_option
 from trading.domain.errors import TradingError
 from trading.exit_codes import ExitCode

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trading.commands.operator import Operator, wall_ms
+from trading.clock import wall_ms
+from trading.commands.operator import Operator
 from trading.commands.options import data_dir_option, debug_option, json_option
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from trading import __version__
+from trading.clock import wall_ms
 from trading.config import DEMO_SYMBOLS, DEMO_TIMEFRAME, Settings
 from trading.decision.params import StrategyParams
 from trading.decision.rolling import RollingSignals
@@ -17,7 +18,6 @@ from trading.domain.actions import Notify
 from trading.engine.config import EngineConfig, Timing
 from trading.exchange.instruments import default_instruments
 from trading.exchange.paper import PaperBook, PaperExchange
-from trading.live.database_calls import wall_ms
 from trading.manager import TradingManager
 from trading.market.candle_files import load_candles
 from trading.market.feed import DemoFeed, Feed, ReplayFeed

@@ -14,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from trading.clock import wall_ms
 from trading.domain.actions import Action, Level, Notify, SubmitOrder
 from trading.domain.candles import Candle
 from trading.domain.events import CandleClosed, Command, CommandKind, EntriesLatched, Event, OrderFilled
 from trading.engine.engine import Engine
+from trading.monitoring.report import Fault
 from trading.store.batch import AnyJournal, Batch, EquityPoint
 from trading.store.errors import JournalError, KillLatched
 
@@ -37,6 +39,9 @@ class CommitLine:
         keep_candles: whether candles are stored as market data.
         on_notify: is told of every notification whose batch is committed, or that must be heard all the same.
         monotonic: seconds; a test gives its own.
+
+    Attributes:
+        fault: why the journal could not be written when it was last tried; None while it can.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class CommitLine:
         self._equity: list[EquityPoint] = []
         self._latches: set[str] = set()
         self._down_since: float | None = None
+        self.fault: Fault | None = None
         self._retry_at = 0.0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
 
@@ -151,7 +157,7 @@ class CommitLine:
             self._on_notify(note)
         if self._down_since is not None:
             log.warning("journal.recovered", down_s=round(self._monotonic() - self._down_since, 1))
-            self._down_since = None
+            self._down_since = self.fault = None
             self._latches.discard(JOURNAL_DOWN)
             self._tell_latches()
         return actions
@@ -171,6 +177,7 @@ class CommitLine:
         self._retry_at = self._monotonic() + RETRY_SECONDS
         if self._down_since is None:
             self._down_since = self._monotonic()
+            self.fault = Fault("journal", str(error), wall_ms())
             log.critical("journal.failed", error=str(error), effect="no entries; what reduces risk goes on")
             self._latches.add(JOURNAL_DOWN)
             self._tell_latches()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from trading.domain.actions import Action, CancelOrder, FetchAccount, QueryOrder
 from trading.domain.events import CancelUnknown, Event, OrderRejected, OrderUnknown, QueryFailed
 from trading.domain.orders import NOT_SENT, Approved, OrderIntent, Purpose
 from trading.exchange.protocol import Exchange
+from trading.live.request_record import RequestRecord
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +21,8 @@ REQUEST_TIMEOUT_SECONDS = 10.0
 REQUEST_SECONDS_MIN = 0.2
 
 T = TypeVar("T")
+
+_LOST = (OrderUnknown, CancelUnknown, QueryFailed)
 
 
 class Requests:
@@ -29,6 +33,9 @@ class Requests:
         entries_stopped: asked right before each entry is sent, with nothing between its answer and the send: empty, or
             why the entry must not be sent.
         timeout_s: for each request.
+
+    Attributes:
+        record: how long each request took, and whether it was answered.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class Requests:
         *,
         timeout_s: float = REQUEST_TIMEOUT_SECONDS,
     ) -> None:
+        self.record = RequestRecord()
         self._exchange = exchange
         self._entries_stopped = entries_stopped
         self._timeout_s = timeout_s
@@ -80,13 +88,13 @@ class Requests:
                 return send(approved, now_ms)
             case CancelOrder(client_order_id=order_id, symbol=symbol):
                 lost = CancelUnknown(time_ms=now_ms, client_order_id=order_id, message=self._no_answer)
-                return self._answered(exchange.cancel(order_id, symbol, now_ms), [lost])
+                return self._asked("cancel", exchange.cancel(order_id, symbol, now_ms), lost)
             case QueryOrder(client_order_id=order_id, symbol=symbol):
                 lost = QueryFailed(time_ms=now_ms, subject=order_id, message=self._no_answer)
-                return self._answered(exchange.query(order_id, symbol, now_ms), [lost])
+                return self._asked("query", exchange.query(order_id, symbol, now_ms), lost)
             case FetchAccount(token=token):
                 lost = QueryFailed(time_ms=now_ms, subject="account", message=self._no_answer)
-                return self._answered(exchange.account(token, now_ms), [lost])
+                return self._asked("account", exchange.account(token, now_ms), lost)
             case _:
                 return None
 
@@ -114,11 +122,19 @@ class Requests:
             id=intent.client_order_id,
         )
         lost = OrderUnknown(time_ms=now_ms, client_order_id=intent.client_order_id, message=self._no_answer)
-        return await self._answered(self._exchange.submit(order, now_ms), [lost])
+        return await self._asked("submit", self._exchange.submit(order, now_ms), lost)
 
     @property
     def _no_answer(self) -> str:
         return f"no answer within {self._timeout_s:g} s"
+
+    async def _asked(self, kind: str, pending: Awaitable[Sequence[Event]], lost: Event) -> Sequence[Event]:
+        """The exchange's answer, with a note of what it took."""
+        began = time.perf_counter()
+        answer = await self._answered(pending, [lost])
+        is_lost = any(isinstance(event, _LOST) for event in answer)
+        self.record.note(kind, time.perf_counter() - began, answered=not is_lost)
+        return answer
 
     async def _answered(self, pending: Awaitable[T], lost: T) -> T:
         """The answer, or `lost` where it does not come in time."""

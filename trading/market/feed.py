@@ -24,6 +24,8 @@ class Feed(Protocol):
 
     Attributes:
         symbols: sorted, unified. interval_ms: the timeframe of all of them.
+        batch_seconds: the time from one batch to the next, by the world's clock; 0 where they come as fast as they are
+            taken.
         label: what to tell people about these prices.
         is_real: whether a market made these prices (recorded ones included); False for the demo's.
         price_decimals: by symbol, how many decimals its prices have; a symbol may be missing that everybody knows.
@@ -33,6 +35,7 @@ class Feed(Protocol):
 
     symbols: tuple[str, ...]
     interval_ms: int
+    batch_seconds: float
     label: str
     is_real: bool
     price_decimals: Mapping[str, int]
@@ -124,13 +127,13 @@ class ReplayFeed:
         self.symbols = tuple(self._tables)
         self.interval_ms = self._order.tables[0].interval_ms
         self.label = "replay of recorded candles"
-        self._seconds = self.interval_ms / 1000 / speed if speed else 0.0
+        self.batch_seconds = self.interval_ms / 1000 / speed if speed else 0.0
         self._clock = clock or LoopClock()
 
     async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
         """As `Feed.batches`; ends with the recording."""
         first = 0 if after_close_ms is None else self._order.batch_after(after_close_ms)
-        pacer = Pacer(self._seconds, self._clock)
+        pacer = Pacer(self.batch_seconds, self._clock)
         for index in range(first, len(self._order)):
             await pacer.wait()
             yield self._order.batch(index)
@@ -170,13 +173,13 @@ class DemoFeed:
         self.interval_ms = interval_of(timeframe)
         self.market = DemoMarket(seed, self.interval_ms)
         self.price_decimals: Mapping[str, int] = {s: demo_price_decimals(s) for s in self.symbols}
-        self._seconds = 1.0 / speed if speed else 0.0
+        self.batch_seconds = 1.0 / speed if speed else 0.0
         self._clock = clock or LoopClock()
 
     async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
         """As `Feed.batches`; ends only with the calendar."""
         after = DEMO_START_MS if after_close_ms is None else after_close_ms
-        pacer = Pacer(self._seconds, self._clock)
+        pacer = Pacer(self.batch_seconds, self._clock)
         # Candle N closes at (N + 1) x interval: the first that closes after a time has N = time // interval.
         for number in range(max(0, after // self.interval_ms), self.market.end):
             await pacer.wait()

@@ -12,7 +12,10 @@ from trading.store.statements import insert_or_update
 
 
 class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
-    """The bot's process. beat_ms: its loop's last sign of life (UTC ms). state: a word (`starting`, `trading`, …)."""
+    """The bot's process. beat_ms: its loop's last sign of life (UTC ms). state: a word (`starting`, `trading`, …).
+
+    report: what it told of itself with that, as `trading.monitoring.report` writes it; None before the first time.
+    """
 
     pid: int
     host: str
@@ -20,6 +23,7 @@ class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int
     beat_ms: int
     state: str
+    report: str | None = None
 
 
 to_process = to_record(ProcessState)
@@ -32,10 +36,11 @@ def write_process(engine: sa.Engine, process: ProcessState) -> None:
         connection.execute(statement, [{"name": BOT, **plain(process)}])
 
 
-def beat(engine: sa.Engine, now_ms: int, state: str) -> None:
-    """Write a sign of life."""
+def beat(engine: sa.Engine, now_ms: int, state: str, report: str | None = None) -> None:
+    """Write a sign of life; the report stays as it is where none is given."""
+    values = {"beat_ms": now_ms, "state": state} | ({} if report is None else {"report": report})
     with writing(engine) as connection:
-        connection.execute(sa.update(processes).where(processes.c.name == BOT).values(beat_ms=now_ms, state=state))
+        connection.execute(sa.update(processes).where(processes.c.name == BOT).values(values))
 
 
 def process_of(connection: sa.Connection) -> ProcessState | None:

@@ -27,7 +27,7 @@ ALERT_TABLES = (alerts, alert_channels, alert_deliveries, leases)
 """Alerts and their way to the owner: commits add alerts, everything else is the sender's, whichever process that is."""
 
 APP = "llm-tradebot"
-HEAD_REVISION = "0004"
+HEAD_REVISION = "0005"
 
 ONLY_ROW = 1
 KILL = "kill"
@@ -303,6 +303,7 @@ processes = Table(
     _ms("started_ms"),
     _ms("beat_ms"),
     _text("state"),
+    Column("report", Text),
 )
 
 # What the bot that runs, or ran last, has to say about itself, as JSON: nobody asks the database for a part of it.

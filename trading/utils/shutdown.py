@@ -221,6 +221,7 @@ class GracefulShutdownHandler:
             await manager.fill_waiting()
             if done():
                 return
+            manager.sign_of_life()
             await asyncio.sleep(STEP_SECONDS)
             passed_s, last = time.monotonic() - last, time.monotonic()
             await manager.tick(passed_s)

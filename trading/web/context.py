@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from trading.clock import wall_ms
 from trading.config import Settings
 from trading.store.queries import Queries
 from trading.web.attempts import Attempts
@@ -25,11 +26,6 @@ HOUR_MS = 3_600_000
 if TYPE_CHECKING:
     from trading.web.access import Identity
     from trading.web.stream.hub import Hub
-
-
-def wall_ms() -> int:
-    """Now, UTC milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(kw_only=True)

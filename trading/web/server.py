@@ -19,12 +19,13 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from trading import __version__
+from trading.clock import wall_ms
 from trading.config import Settings
 from trading.domain.errors import InvariantViolated
 from trading.exit_codes import ExitCode
 from trading.web import pages, problems
 from trading.web.access import access_of
-from trading.web.context import WebContext, wall_ms
+from trading.web.context import WebContext
 from trading.web.database import THREADS
 from trading.web.middleware import BodyLimit, HostGuard, Requests
 from trading.web.origin import allowed_hosts
