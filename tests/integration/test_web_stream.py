@@ -22,7 +22,7 @@ from trading.domain.actions import Level, Notify
 from trading.domain.orders import OrderState
 from trading.store.journal import Journal
 from trading.store.retention import Retention, prune
-from trading.web.sessions import COOKIE, IDLE_MS
+from trading.web.keys import COOKIE
 from trading.web.stream.hub import Hub
 
 
@@ -173,11 +173,10 @@ def test_a_large_message_from_a_client_ends_its_connection(served: Served) -> No
 
 
 def test_a_logout_closes_the_sockets_of_its_session_and_no_others(served: Served, journal: Journal) -> None:
-    with Listening(served) as stays:
-        key, session = served.context.sessions.open(served.context.now_ms())
-        with Listening(served, logged_in=False, headers={"Cookie": f"{COOKIE}={key}"}) as goes:
+    with Listening(served) as stays, served.owner() as client:
+        with Listening(served, logged_in=False, headers={"Cookie": f"{COOKIE}={client.cookies[COOKIE]}"}) as goes:
             goes.until_type("snapshot")
-            served.context.sessions.close(session.id)
+            assert client.post("/api/v1/logout").status_code == 204
             assert closed(goes) == (4401, "the login has ended: log in again")
         trade(journal, 0)
         stays.until_type("trade_executed")
@@ -187,13 +186,13 @@ def test_a_session_that_expires_closes_its_sockets_however_much_is_sent(tmp_path
     now = [T0]
     with serving(web_app(tmp_path, now_ms=lambda: now[0])) as served, Listening(served) as listening:
         listening.until_type("snapshot")
-        now[0] += IDLE_MS
+        now[0] += served.context.settings.dashboard_session_idle_hours * 3_600_000
         assert closed(listening)[0] == 4401
 
 
 def slow_connection(served: Served) -> socket.socket:
     """An open stream of which nothing is read."""
-    key, _ = served.context.sessions.open(served.context.now_ms())
+    key, _ = served.context.sessions.begin(served.context.now_ms())
     lines = [
         "GET /ws HTTP/1.1",
         f"Host: 127.0.0.1:{served.port}",
@@ -275,7 +274,7 @@ def test_a_database_that_goes_and_comes_back_is_waited_for(served: Served, journ
 
 
 def test_two_hundred_listen_and_all_hear_the_same(served: Served, journal: Journal) -> None:
-    key, _ = served.context.sessions.open(served.context.now_ms())
+    key, _ = served.context.sessions.begin(served.context.now_ms())
 
     async def hear() -> list[Listener]:
         listeners = await listen(served.port, 200, {"Cookie": f"{COOKIE}={key}"}, keeps_all=True)

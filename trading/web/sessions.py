@@ -73,7 +73,7 @@ class Sessions:
         if session_id in self._ended:
             return None
         session = await self._remembered.get(session_id, now_ms, lambda: self._ask(session_id))
-        if session is None or now_ms >= min(session.ends_ms, session.seen_ms + self._idle_ms):
+        if session is None or self._is_over(session, now_ms):
             return None
         if now_ms - session.seen_ms >= SEEN_EVERY_MS:
             session = replace(session, seen_ms=now_ms)
@@ -87,10 +87,12 @@ class Sessions:
         Raises:
             StoreError: the database cannot be asked.
         """
-        asked = set(session_ids) - self._unkept
+        unkept = {id_: self._remembered.peek(id_) for id_ in self._unkept.intersection(session_ids)}
+        over = {id_ for id_, session in unkept.items() if session is None or self._is_over(session, now_ms)}
+        asked = set(session_ids) - unkept.keys()
         with self._database.reading() as queries:
             found = store.living_sessions(queries.engine, asked, now_ms=now_ms, idle_ms=self._idle_ms)
-        return (asked - found) | (self._ended & set(session_ids))
+        return over | (asked - found) | (self._ended & set(session_ids))
 
     async def end(self, session_id: str, *, everywhere: bool = False) -> None:
         """End a session, or all of them.
@@ -105,6 +107,9 @@ class Sessions:
         self._remembered.forget(None if everywhere else session_id)
         which = None if everywhere else session_id
         await self._database.change(lambda engine: store.end_sessions(engine, which))
+
+    def _is_over(self, session: Session, now_ms: int) -> bool:
+        return now_ms >= min(session.ends_ms, session.seen_ms + self._idle_ms)
 
     async def _ask(self, session_id: str) -> Session | None:
         found = await self._database.ask(lambda queries: store.find_session(queries.engine, session_id))

@@ -90,7 +90,7 @@ def draft(kind: Kind, key: str, view: BaseModel, *, ends: bool = False) -> Draft
 
 
 def _order(order: Order) -> Draft:
-    return draft(Kind.ORDER, order.id, OrderView.of(order), ends=order.is_settled)
+    return draft(Kind.ORDER, order.id, OrderView.of(order), ends=not order.is_live)
 
 
 def _trade(fill: Fill) -> Draft:
