@@ -120,14 +120,18 @@ def _plain(found: dict[str, Any]) -> dict[str, str]:
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemDetails, "description": text, "content": {MEDIA_TYPE: {}}}
+    status: {"model": ProblemDetails, "description": text}
     for status, text in (
         (400, "The request cannot be read, or is for another host"),
         (401, "No login, or it has ended"),
         (403, "The login does not allow this, or the request comes from another site"),
+        (404, "There is no such thing"),
+        (405, "Not a method of this path"),
+        (408, "The body did not arrive in time"),
+        (409, "Not as things stand now"),
         (413, "The body is too large"),
         (422, "A part of the request is not usable"),
-        (429, "Too many requests; `Retry-After` says when to try again"),
+        (429, "Too many tries; `Retry-After` says when to try again"),
         (503, "The database cannot be used now"),
     )
 }

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 
@@ -23,7 +24,7 @@ from trading.clock import wall_ms
 from trading.config import Settings
 from trading.domain.errors import InvariantViolated
 from trading.exit_codes import ExitCode
-from trading.web import pages, problems
+from trading.web import openapi, pages, problems
 from trading.web.access import access_of
 from trading.web.context import WebContext
 from trading.web.database import THREADS
@@ -83,6 +84,8 @@ def create_app(
     for part in parts:
         check_access(part)
         app.include_router(part.router)
+    routers = [part.router for part in parts]
+    app.openapi = cache(partial(openapi.describe, app, routers))  # type: ignore[method-assign]
     pages.install(app, static)
     problems.install(app)
     # The last one added sees the request first.

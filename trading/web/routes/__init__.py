@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter
 
+from trading.web import openapi
 from trading.web.context import WebContext
 from trading.web.routes import commands, logs, safety, series, session, status, tokens, trading
 from trading.web.stream import socket
@@ -26,6 +27,7 @@ class Part(NamedTuple):
 
 
 PARTS: tuple[Part, ...] = (
+    Part(openapi.router),
     Part(session.router, session.lifespan),
     Part(tokens.router),
     Part(status.router),
