@@ -10,8 +10,8 @@ from trading.web.problems import Problem
 
 PER_ADDRESS = 5
 ADDRESS_REFILL_S = 12.0
-OVERALL = 30
-OVERALL_REFILL_S = 1.0
+OVERALL = 10
+OVERALL_REFILL_S = 2.0
 ADDRESSES_MAX = 10_000
 _IPV6_HOST_BITS = 64
 
@@ -20,6 +20,7 @@ class Bucket:
     """Tries that are left: `most` at first, one more after each `refill_s` seconds."""
 
     def __init__(self, most: int, refill_s: float, now: float) -> None:
+        self.is_known = False
         self._most = most
         self._refill_s = refill_s
         self._left = float(most)
@@ -45,7 +46,11 @@ class Bucket:
 
 
 class Attempts:
-    """Counts tries; those that succeeded are given back. Used by the event loop alone."""
+    """Counts tries; those that succeeded are given back. Used by the event loop alone.
+
+    The bound for all together keeps the work of argon2 small. An address from which a try was right before is not held
+    to it, so that a flood from elsewhere does not keep the owner out.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -56,21 +61,24 @@ class Attempts:
         """Count a try. Raises a `Problem` (429) where there have been too many; such a try costs nothing."""
         now = self._monotonic()
         mine = self._bucket(_group(address), now)
-        for bucket in (mine, self._overall):
+        shared = [] if mine.is_known else [self._overall]
+        for bucket in (mine, *shared):
             if bucket.left(now) < 1:
                 wait_s = int(bucket.wait_s()) + 1
                 raise Problem(
                     429, f"too many tries; wait {wait_s} s", code="TOO_MANY_TRIES", headers={"Retry-After": str(wait_s)}
                 )
-        mine.take()
-        self._overall.take()
+        for bucket in (mine, *shared):
+            bucket.take()
 
     def give_back(self, address: str) -> None:
         """Take back a try that was right."""
-        self._overall.give_back()
         bucket = self._by_address.get(_group(address))
-        if bucket is not None:
-            bucket.give_back()
+        if bucket is None:  # it had to make room meanwhile
+            return
+        for taken in (bucket,) if bucket.is_known else (bucket, self._overall):
+            taken.give_back()
+        bucket.is_known = True
 
     def _bucket(self, group: str, now: float) -> Bucket:
         bucket = self._by_address.pop(group, None) or Bucket(PER_ADDRESS, ADDRESS_REFILL_S, now)

@@ -109,7 +109,7 @@ def serve(settings: Settings, *, until_stdin_ends: bool = False) -> int:
         until_stdin_ends: end also with the process at the other end of standard input.
     """
     host, port = settings.dashboard_host, settings.dashboard_port
-    config = uvicorn_config(create_app(settings), host, port, settings.dashboard_trusted_proxies)
+    config = uvicorn_config(create_app(settings), host, port)
     try:
         listening = listen(host, port)
     except OSError as error:
@@ -157,8 +157,10 @@ def _end_with_stdin(server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-def uvicorn_config(app: FastAPI, host: str, port: int, trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
     """How the application is served, here and in the tests."""
+    context: WebContext = app.state.context
+    trusted_proxies = context.settings.dashboard_trusted_proxies
     return uvicorn.Config(
         app,
         host=host,
