@@ -32,7 +32,7 @@ help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
 
 run: $(VENV)/.ready-run $(PAGE) ## start the bot: paper money, a made-up market, no keys
-	@exec $(PY) -m trading.cli run $(ARGS)
+	@exec $(PY) -m trading.cli run --dashboard $(ARGS)
 
 page: $(PAGE) ## build the dashboard's page, if its sources have changed
 

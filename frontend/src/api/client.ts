@@ -1,5 +1,6 @@
 /** Requests to the server that served this page: JSON in and out, errors as `ApiProblem`, the login's token sent along. */
 
+import { signal as reactive } from "@preact/signals";
 import { session } from "../session.ts";
 
 export type Query = Record<string, string | number | boolean | null | undefined>;
@@ -25,9 +26,14 @@ export function get<T>(path: string, query: Query = {}, signal?: AbortSignal): P
   return send<T>("GET", address(path, query), { signal });
 }
 
+/** How often something was done from here: whatever is shown may be different now. */
+export const done = reactive(0);
+
 /** @param key names what is asked, so that it is done once however often it is sent. */
-export function post<T>(path: string, body: unknown = {}, key?: string): Promise<T> {
-  return send<T>("POST", API + path, { body, key });
+export async function post<T>(path: string, body: unknown = {}, key?: string): Promise<T> {
+  const answer = await send<T>("POST", API + path, { body, key });
+  done.value += 1;
+  return answer;
 }
 
 /** A name that no other request has. */

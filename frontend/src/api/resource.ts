@@ -2,7 +2,7 @@
 
 import type { ReadonlySignal } from "@preact/signals";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { address, ApiProblem, get } from "./client.ts";
+import { address, ApiProblem, done, get } from "./client.ts";
 import type { Query } from "./client.ts";
 
 export interface Resource<T> {
@@ -99,7 +99,7 @@ export function useResource<T>(
     current.poke();
     return () => current.end();
   }, [url]);
-  useEffect(() => asker.current?.poke(), [version]);
+  useEffect(() => asker.current?.poke(), [version, done.value]);
 
   const reload = useCallback(() => asker.current?.poke(), []);
   const isCurrent = found.url === url;

@@ -22,6 +22,8 @@ export type Settings = Schemas["SettingsView"];
 export type Setting = Schemas["SettingView"];
 export type Command = Schemas["CommandView"];
 export type KillSwitch = Schemas["KillSwitchView"];
+export type LogLine = Schemas["LogLine"];
+export type LogPage = Schemas["LogPage"];
 export type LimitGauge = Schemas["GaugeView"];
 export type Trip = Schemas["TripView"];
 

@@ -1,7 +1,7 @@
 /** How everything stands in one answer of the server, kept fresh: what the line at the top and the overview show. */
 
 import { computed, effect, signal } from "@preact/signals";
-import { ApiProblem, get } from "../api/client.ts";
+import { ApiProblem, done, get } from "../api/client.ts";
 import { Asker } from "../api/resource.ts";
 import type { Status } from "../api/types.ts";
 import { news } from "./store.ts";
@@ -29,7 +29,7 @@ export function followStatus(): () => void {
     EVERY_MS,
   );
   const stopListening = effect(() => {
-    void mayHaveChanged.value;
+    void [mayHaveChanged.value, done.value];
     asker.poke();
   });
   const timer = setInterval(() => asker.poke(), WITHOUT_NEWS_MS);

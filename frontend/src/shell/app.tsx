@@ -6,6 +6,7 @@ import { followStatus, status } from "../live/status.ts";
 import { isReady, take } from "../live/store.ts";
 import { Chart } from "../pages/chart.tsx";
 import { Decisions } from "../pages/decisions.tsx";
+import { Logs } from "../pages/logs.tsx";
 import { Overview } from "../pages/overview.tsx";
 import { Positions } from "../pages/positions.tsx";
 import { Safety } from "../pages/safety.tsx";
@@ -27,6 +28,7 @@ const PAGES: Record<string, ComponentType | undefined> = {
   decisions: Decisions,
   trades: Trades,
   safety: Safety,
+  logs: Logs,
   settings: Settings,
 };
 
@@ -72,7 +74,7 @@ function Shell(): JSX.Element {
       <Top />
       <Banners />
       <Nav />
-      <main id="content" class="page">
+      <main id="content" class="page" data-page={route.value.page}>
         <Page key={route.value.page} />
       </main>
       <Toasts />

@@ -14,5 +14,6 @@ export const PAGES: readonly PageEntry[] = [
   { id: "decisions", title: "Decisions", isMinor: true },
   { id: "trades", title: "Trades", isMinor: true },
   { id: "safety", title: "Safety" },
+  { id: "logs", title: "Logs", isMinor: true },
   { id: "settings", title: "Settings", isMinor: true },
 ];

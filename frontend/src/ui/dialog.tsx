@@ -1,7 +1,7 @@
 /** A dialog over the page. The browser's own: it keeps the focus inside, closes by Esc and gives the focus back. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useLayoutEffect, useId, useRef } from "preact/hooks";
 
 interface Props {
   title: string;
@@ -13,7 +13,7 @@ interface Props {
 export function Dialog({ title, isDanger = false, onClose, children }: Props): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const shown = dialog.current;
     if (!shown) return undefined;
     shown.showModal();

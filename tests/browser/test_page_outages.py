@@ -1,0 +1,74 @@
+"""What an open page does while bot or server are killed and started again."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.support.browser import Watched
+from tests.support.dashboards import Dashboard
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Dashboard]:
+    """Bot and dashboard, each by itself."""
+    with Dashboard(tmp_path, together=False) as both:
+        both.start_bot()
+        both.start_server()
+        yield both
+
+
+def test_a_bot_that_is_killed_and_started_again_is_seen_without_a_reload(watch: Open, apart: Dashboard) -> None:
+    watched = opened(watch, apart)
+    page = watched.page
+    assert apart.bot is not None
+    apart.bot.signal(signal.SIGKILL)
+    apart.bot.end()
+    expect(page.get_by_test_id("bot-state")).to_have_text("Not running")
+    expect(page.get_by_test_id("not-running")).to_be_visible()
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    watched.screenshot("bot-killed")
+    apart.start_bot()
+    expect(page.get_by_test_id("bot-state")).to_have_text("Trading")
+    expect(page.get_by_test_id("not-running")).to_have_count(0)
+    expect(page.get_by_test_id("shell")).not_to_have_class(re.compile("is-stale"))
+    now = page.get_by_test_id("now")
+    expect(now).not_to_have_text(now.inner_text(), use_inner_text=True)
+    assert page.evaluate("window.isTheSamePage")
+
+
+def test_a_lost_connection_is_shown_at_once_and_heals(watch: Open, apart: Dashboard) -> None:
+    watched = opened(watch, apart)
+    watched.expected = ["ERR_CONNECTION_REFUSED", "WebSocket", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET"]
+    page = watched.page
+    assert apart.server is not None
+    apart.server.signal(signal.SIGKILL)
+    apart.server.end()
+    lost = page.get_by_test_id("connection-lost")
+    expect(lost).to_contain_text("What is shown is how things stood then", timeout=2_000)
+    expect(page.get_by_test_id("shell")).to_have_class(re.compile("is-stale"))
+    watched.screenshot("connection-lost")
+    apart.start_server()
+    lost.get_by_role("button", name="Try now").click()
+    expect(lost).to_have_count(0)
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    expect(page.get_by_test_id("shell")).not_to_have_class(re.compile("is-stale"))
+    assert page.evaluate("window.isTheSamePage")
+
+
+def opened(watch: Open, apart: Dashboard) -> Watched:
+    watched = watch(apart.address)
+    watched.open()
+    watched.log_in()
+    watched.ready()
+    expect(watched.page.get_by_test_id("bot-state")).to_have_text("Trading")
+    watched.page.evaluate("window.isTheSamePage = true")
+    return watched
