@@ -73,13 +73,11 @@ class OrderState(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
 
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more can happen to an order in this state."""
-        return self in _FINAL
+    is_final: bool
+    """Whether nothing more can happen to an order in this state."""
 
-
-_FINAL = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.EXPIRED})
+    def __init__(self, value: str) -> None:
+        self.is_final = value in ("filled", "canceled", "rejected", "expired")
 
 
 class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):

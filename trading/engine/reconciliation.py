@@ -12,7 +12,7 @@ from trading.domain.positions import Account, Balance, Position
 from trading.engine.adoption import oldest_first
 from trading.engine.desk import Desk
 from trading.engine.portfolio import book_shortfall
-from trading.engine.tracking import apply_report
+from trading.engine.tracking import apply_report, is_known
 
 _ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 
@@ -27,10 +27,10 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
         return set()
     _, then = asked
     _open_account(desk, snapshot)
-    reports = oldest_first(desk, snapshot.orders)
-    touched = {symbol for report in reports if (symbol := apply_report(desk, report)) is not None}
+    news = [report for report in snapshot.orders if not is_known(desk, report)]
+    touched = {symbol for report in oldest_first(desk, news) if (symbol := apply_report(desk, report)) is not None}
     shown = {report.client_order_id for report in snapshot.orders}
-    outdated = {report.symbol for report in snapshot.orders if _is_behind(desk, report)}
+    outdated = {report.symbol for report in news if _is_behind(desk, report)}
     for symbol, instrument in desk.config.instruments.items():
         activity = desk.activity.get(symbol, 0)
         if activity != then.get(symbol, 0):

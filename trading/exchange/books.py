@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from decimal import Decimal
+from operator import attrgetter
 
 from trading.domain.errors import InvariantViolated
 from trading.domain.events import OrderReport
@@ -15,6 +16,8 @@ from trading.exchange.matching import quiet_range
 from trading.exchange.records import Changes, Coin, MarketState, SimOrder, SimState, Trade, report_of
 
 FINISHED_ORDERS_KEPT = 2_000
+BY_ID = attrgetter("order_id")
+"""Sort key of `SimOrder`s: in the order in which the exchange took them."""
 
 
 class Book:
@@ -138,7 +141,7 @@ class Books:
         for order_id in [i for i, order in self._ended.items() if order.updated_ms < time_ms]:
             del self._ended[order_id]
             self._reports.pop(order_id, None)
-        return [self._ended[order_id] for order_id in sorted(self._ended)]
+        return sorted(self._ended.values(), key=BY_ID)
 
     def report(self, order: SimOrder) -> OrderReport:
         """The order as its owner is shown it. A finished one's is made once: nothing happens to it any more."""

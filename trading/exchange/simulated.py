@@ -37,7 +37,7 @@ from trading.domain.events import (
 from trading.domain.instruments import ZERO, Instrument, Market
 from trading.domain.orders import OrderIntent, Side, TimeInForce
 from trading.exchange import filters
-from trading.exchange.books import Book, Books
+from trading.exchange.books import BY_ID, Book, Books
 from trading.exchange.costs import BASIS_POINT, Costs, FillAt
 from trading.exchange.execution import Execution
 from trading.exchange.matching import (
@@ -147,10 +147,9 @@ class SimulatedExchange:
     def account(self, token: int, now_ms: int) -> list[Event]:
         """Balances, open orders, and the orders that ended within 24 h (the newest 1,000 of them), by exchange id."""
         books = self._books
-        ended = books.ended_since(now_ms - ACCOUNT_WINDOW_MS)
         shown = [order for book in self._markets.values() for order in book.open.values()]
-        shown.extend(ended[-ACCOUNT_FINISHED_ORDERS_MAX:])
-        shown.sort(key=lambda order: order.order_id)
+        shown.extend(books.ended_since(now_ms - ACCOUNT_WINDOW_MS)[-ACCOUNT_FINISHED_ORDERS_MAX:])
+        shown.sort(key=BY_ID)
         return [
             AccountSnapshot(
                 time_ms=now_ms + self.costs.latency_ms,
