@@ -30,6 +30,7 @@ COMMANDS = {
     "close": "trading.commands.close",
     "cancel": "trading.commands.cancel",
     "resolve": "trading.commands.resolve",
+    "token": "trading.commands.token",
     "check-config": "trading.commands.check_config",
     "db": "trading.commands.db",
     "completion": "trading.commands.completion",

@@ -39,6 +39,7 @@ LOOKING: list[tuple[str, ...]] = [
     ("decisions",),
     ("insights",),
     ("safety",),
+    ("token", "list"),
 ]
 """Commands that only look; each has `--json`."""
 

@@ -13,7 +13,7 @@ from trading.store.database import reading, writing
 from trading.store.rows import plain, to_record
 from trading.store.schema import ONLY_ROW
 from trading.store.schema_access import nonces, password, sessions, tokens
-from trading.store.statements import insert_if_absent
+from trading.store.statements import insert_if_absent, insert_or_update
 
 TOKENS_MAX = 200
 
@@ -57,6 +57,14 @@ def keep_password(engine: sa.Engine, hash_: str, now_ms: int) -> bool:
         return bool(connection.execute(insert_if_absent(engine.dialect.name, password), [row]).rowcount)
 
 
+def replace_password(engine: sa.Engine, hash_: str, now_ms: int) -> None:
+    """Keep the hash of a new password in place of any other, and end every session."""
+    row = {"id": ONLY_ROW, "hash": hash_, "created_ms": now_ms}
+    with writing(engine) as connection:
+        connection.execute(insert_or_update(engine.dialect.name, password, ["id"]), [row])
+        connection.execute(sa.delete(sessions))
+
+
 def keep_session(engine: sa.Engine, session: Session) -> None:
     """Put a session down; one of this id that is there stays."""
     with writing(engine) as connection:
@@ -91,8 +99,10 @@ def end_sessions(engine: sa.Engine, session_id: str | None = None) -> None:
         connection.execute(query if session_id is None else query.where(sessions.c.id == session_id))
 
 
-def create_token(engine: sa.Engine, *, name: str, hash_: str, scope: str, by: str, now_ms: int) -> Token:
-    """Keep a new token.
+def create_token(
+    engine: sa.Engine, *, name: str, hash_: str, scope: str, by: str, now_ms: int, field: str = "name"
+) -> Token:
+    """Keep a new token. `field` is what the error calls its name.
 
     Raises:
         InvalidInput: there is one of this name, or there are too many.
@@ -101,9 +111,9 @@ def create_token(engine: sa.Engine, *, name: str, hash_: str, scope: str, by: st
     with writing(engine) as connection:
         names = set(connection.execute(sa.select(tokens.c.name)).scalars())
         if name in names:
-            raise InvalidInput("name", name, f"a name that no token has yet; there are {', '.join(sorted(names))}")
+            raise InvalidInput(field, name, f"a name that no token has yet; there are {', '.join(sorted(names))}")
         if len(names) >= TOKENS_MAX:
-            raise InvalidInput("name", name, f"at most {TOKENS_MAX} tokens; revoke one first")
+            raise InvalidInput(field, name, f"at most {TOKENS_MAX} tokens; revoke one first")
         connection.execute(sa.insert(tokens), [plain(token)])
     return token
 

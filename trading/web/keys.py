@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
+
+from trading.domain.errors import InvalidInput
 
 COOKIE = "tradebot_session"
 TOKEN_PREFIX = "tb_"  # noqa: S105 - how a token begins, so that people and scanners know one when they see it
 KEY_BYTES = 32
+PASSWORD_BYTES = 15
+NAME = r"[A-Za-z0-9._-][A-Za-z0-9 ._-]{0,39}"
+"""What a token may be called."""
 
 
 def new_key() -> str:
@@ -19,6 +25,17 @@ def new_key() -> str:
 def new_token() -> str:
     """The same, as an API token."""
     return TOKEN_PREFIX + new_key()
+
+
+def new_password() -> str:
+    """A password that people can type."""
+    return secrets.token_urlsafe(PASSWORD_BYTES)
+
+
+def check_name(name: str, field: str = "name") -> None:
+    """Raise `InvalidInput` where a token cannot be called so."""
+    if not re.fullmatch(NAME, name):
+        raise InvalidInput(field, name[:80], "1 to 40 letters, digits, spaces, '.', '_' or '-'; not a space first")
 
 
 def digest(key: str, salt: str = "") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from functools import partial
 
 import anyio
@@ -17,10 +16,10 @@ from pydantic import SecretStr
 from trading.store import access as store
 from trading.store.errors import StoreError
 from trading.web.database import Database
+from trading.web.keys import new_password
 
 log = structlog.get_logger(__name__)
 
-MADE_BYTES = 15
 LOOK_SECONDS = 1.0
 LENGTH_MAX = 1_024
 
@@ -73,7 +72,7 @@ class Passwords:
         return kept or await self._make(now_ms)
 
     async def _make(self, now_ms: int) -> str:
-        made = secrets.token_urlsafe(MADE_BYTES)
+        made = new_password()
         hashed = await anyio.to_thread.run_sync(self._hasher.hash, made, limiter=self._one)
         if await self._database.change(lambda engine: store.keep_password(engine, hashed, now_ms)):
             note = f"the dashboard's password is {made} (shown only here; DASHBOARD_PASSWORD sets another)"

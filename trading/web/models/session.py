@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from trading.store.access import Token
+from trading.web.keys import NAME
 from trading.web.models.base import Model, Time, maybe_moment, moment
 from trading.web.models.trading import ID_EXAMPLE
 from trading.web.passwords import LENGTH_MAX
@@ -34,7 +35,7 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$", examples=["grafana"])
+    name: str = Field(pattern=f"^{NAME}$", examples=["grafana"])
     scope: Literal["read", "trade", "admin"] = Field(examples=["read"])
 
 
