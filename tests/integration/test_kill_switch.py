@@ -140,7 +140,7 @@ def kill_file(folder: Path) -> None:
         (kill_file, "KILL_SWITCH"),
     ],
 )
-def test_what_stopped_entries_stops_them_after_a_restart_too(
+def test_row_37_what_stopped_entries_stops_them_after_a_restart_too(
     tmp_path: Path, stopped: Callable[[Path], None], veto: str
 ) -> None:
     stopped(tmp_path)

@@ -64,7 +64,7 @@ def _can_mount() -> bool:
 
 
 @pytest.mark.parametrize("fill", ways())
-def test_a_full_disk_stops_entries_and_loses_nothing(
+def test_row_09_a_full_disk_stops_entries_and_loses_nothing(
     tmp_path: Path, small_disk: Path, fill: Callable[[BotProcess, Path], Callable[[], None]]
 ) -> None:
     with BotProcess(tmp_path, *FAST) as bot:

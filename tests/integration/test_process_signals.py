@@ -50,7 +50,9 @@ def test_one_signal_ends_it_in_order(
     assert rows(tmp_path / "data" / "tradebot.db", "SELECT state FROM processes") == [("stopped",)]
 
 
-def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_everything(tmp_path: Path, recording: Path) -> None:
+def test_row_36_a_second_signal_ends_it_at_once_and_the_next_start_finds_everything(
+    tmp_path: Path, recording: Path
+) -> None:
     """The database is locked, so that the first signal's stop cannot come to its end soon."""
     with replayed(tmp_path, recording) as bot:
         held = rows(tmp_path / "data" / "tradebot.db", "SELECT symbol FROM positions WHERE closed_ms IS NULL")

@@ -19,7 +19,7 @@ def bot_that_stalls(folder: Path, stalled_after_s: float, what: str) -> BotProce
     return BotProcess(folder, command=command)
 
 
-def test_a_loop_that_stands_still_ends_the_process(tmp_path: Path) -> None:
+def test_row_36_a_loop_that_stands_still_ends_the_process(tmp_path: Path) -> None:
     with bot_that_stalls(tmp_path, 1.0, "feed") as bot:
         assert bot.end() == ExitCode.STALLED, bot.tail()
     last = bot.lines[-1]

@@ -16,6 +16,7 @@ from trading.domain.candles import Candle
 from trading.domain.events import (
     AccountSnapshot,
     CandleClosed,
+    ClockTick,
     Command,
     CommandKind,
     Event,
@@ -25,7 +26,7 @@ from trading.domain.events import (
 )
 from trading.domain.orders import NOT_SENT, Fill, OrderIntent, OrderState, OrderType, Purpose
 from trading.domain.positions import Balance
-from trading.engine.config import EngineConfig
+from trading.engine.config import EngineConfig, Timing
 from trading.engine.engine import Engine
 from trading.engine.ids import client_order_id
 from trading.exchange.costs import NO_COSTS
@@ -83,6 +84,10 @@ class Line:
     def take(self, *events: Event) -> list[Action]:
         actions = asyncio.run(self._line.take(events))
         return [a for a in actions if isinstance(a, SubmitOrder | CancelOrder | FetchAccount)]
+
+    def wait(self, *events: Event) -> None:
+        """These lead to nothing, and their commit can wait for later ones."""
+        assert asyncio.run(self._line.take(events, may_wait=True)) == []
 
     def close(self, *candles: Candle) -> list[Action]:
         """These candles close, in one batch."""
@@ -157,6 +162,20 @@ def test_a_fill_found_by_a_snapshot_gets_its_stop_although_the_commit_failed() -
     assert stop.order.value.purpose is Purpose.STOP
 
 
+def test_an_account_read_before_a_failed_commit_is_as_old_as_it_is_when_it_is_heard_again() -> None:
+    """Seed 20721: it was heard again a minute later and counted as read then: a lost stop was missed for longer."""
+    line = Line(config(timing=Timing(reconcile_ms=60_000)))
+    line.read_account(line.take(Started(time_ms=T0, bot_id=BOT)), USDT="10000")
+    asked = line.take(Command(time_ms=T0 + 1_000, id="1", kind=CommandKind.RECONCILE, by="owner"))
+    (fetch,) = [a for a in asked if isinstance(a, FetchAccount)]
+    line.wait(AccountSnapshot(time_ms=T0 + 1_000, token=fetch.token, balances={"USDT": Balance(D(10_000))}))
+    line.journal.failures = 1
+    line.take(ClockTick(time_ms=T0 + 60_000))
+    line.now_s = 2.0
+    (again,) = line.take(ClockTick(time_ms=T0 + 61_000))
+    assert isinstance(again, FetchAccount)
+
+
 # -- a halt and an entry in one batch
 
 
@@ -200,7 +219,7 @@ def test_an_exit_sells_what_is_free_when_the_rest_stays_locked() -> None:
     rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
     rig.cancelled(stop)
     sold = []
-    for _ in range(4):
+    for _ in range(7):
         for asked in rig.asked(FetchAccount):
             rig.send(AccountSnapshot(time_ms=rig.now, token=asked.token, balances={"BTC": Balance(D(4), D(6))}))
             sold += [intent.quantity for intent in rig.submitted()]

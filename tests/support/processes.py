@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -147,12 +148,13 @@ class BotProcess:
         self._queue.put(None)
 
 
-def until(condition: Any, what: str) -> None:
-    """Look again and again until it is so, at most `PATIENCE_S`."""
-    deadline = time.monotonic() + PATIENCE_S
+def until(condition: Callable[[], object], what: str, *, patience_s: float = PATIENCE_S, pause_s: float = 0) -> None:
+    """Look again and again until it is so, at most `patience_s`; with a pause between two looks that cost something."""
+    deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"it never came to pass: {what}")
+        time.sleep(pause_s)
 
 
 def rows(database: Path, query: str) -> list[tuple[Any, ...]]:

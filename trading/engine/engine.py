@@ -40,15 +40,12 @@ from trading.engine.breaker import watch_equity, watch_time
 from trading.engine.commands import on_command
 from trading.engine.config import EngineConfig
 from trading.engine.desk import Desk
-from trading.engine.entries import on_signal
+from trading.engine.entries import DECISION_FAILED, on_signal
 from trading.engine.protection import on_position_candle, plan
 from trading.engine.quiet import QuietRange, QuietWorth, quiet_range, quiet_worth
 from trading.engine.reconciliation import on_snapshot
 from trading.engine.state import EngineState, Record, SymbolState
 from trading.safety.breaker import DAY_MS
-
-DECISION_FAILED = "DECISION_FAILED"
-"""Code of the halt after the decision path has raised an error."""
 
 
 class Engine:

@@ -19,6 +19,9 @@ from trading.engine.portfolio import equity
 from trading.engine.protection import request_exit
 from trading.safety.checks import Refusal
 
+DECISION_FAILED = "DECISION_FAILED"
+"""Code of the halt after the decision path, sizing included, has raised an error."""
+
 
 def on_signal(desk: Desk, candle: Candle, signal: Signal) -> None:
     """Act on what the decision path says about a closed candle."""
@@ -108,6 +111,15 @@ def enter_again(desk: Desk, lost: Order) -> None:
 
 
 def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused:
+    """How much to buy; where that cannot be worked out nothing, and no entries until a person has looked."""
+    try:
+        return _sized(desk, candle, signal)
+    except Exception as error:  # noqa: BLE001 - positions must still be looked after, whatever broke in it
+        desk.halt(DECISION_FAILED, f"sizing of {candle.symbol}: {type(error).__name__}: {error}")
+        return SizingRefused(code=DECISION_FAILED, values={})
+
+
+def _sized(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused:
     config = desk.config
     account = desk.state.account
     cash = account.cash - desk.reserved_cash() if account is not None else ZERO

@@ -206,10 +206,10 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
 def _is_news(desk: Desk, symbol: str) -> bool:
     """Whether coins are locked, or missing, since a moment ago only: the answer may be older than our cancel or fill.
 
-    Then it is asked for again. That ends; what is free is sold then, rather than nothing.
+    Then it is asked for again, for as long as a position may be bare; what is free is sold then, rather than nothing.
     """
     since = desk.short_since.setdefault(symbol, desk.state.now_ms)
-    return desk.state.now_ms - since < desk.config.timing.answer_ms
+    return desk.state.now_ms - since < desk.config.timing.protect_ms
 
 
 def _is_working(desk: Desk, stop: Order) -> bool:

@@ -68,6 +68,7 @@ class EngineState:
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._changes: list[Record] = []
         self._undo: list[Callable[[], None]] = []
+        self._committed_ms = 0
 
     def put(self, record: Record) -> None:
         """Replace the record of the same key, and note the change."""
@@ -88,7 +89,7 @@ class EngineState:
         self._forget_old_orders()
         times = [s.last_close_ms for s in self.symbols.values()]
         times.extend(order.updated_ms for order in self.orders.values())
-        self.now_ms = max(times, default=0)
+        self.now_ms = self._committed_ms = max(times, default=0)
 
     def take_changes(self) -> list[Record]:
         """The changes since the last call, in order; a record that changed twice is in it twice.
@@ -97,6 +98,7 @@ class EngineState:
         """
         changes, self._changes = self._changes, []
         self._undo.clear()
+        self._committed_ms = self.now_ms
         self._forget_old_orders()
         return changes
 
@@ -106,10 +108,11 @@ class EngineState:
         return self._changes
 
     def rollback(self) -> None:
-        """Take back every change since the last `take_changes`: what was not committed was not done."""
+        """Take back every change since the last `take_changes`, the time too: what was not committed was not done."""
         while self._undo:
             self._undo.pop()()
         self._changes = []
+        self.now_ms = self._committed_ms
 
     def live_orders(self, symbol: str) -> list[Order]:
         """Orders of the symbol that are not settled: they may rest, or have fills still to be booked."""

@@ -253,7 +253,7 @@ class Bot:
             self._poll_at_s = None
             await self._poll()
         now_ms = self.clock_ms
-        await self.pump([ClockTick(time_ms=now_ms)], may_wait=True)
+        await self.pump([ClockTick(time_ms=now_ms)], may_wait=not self.line.is_down)
         if not self.engine.ready:
             return
         self.is_starting = False

@@ -14,9 +14,11 @@ import structlog
 from tests.simulation.chaos.bot import Bot, Crash, Restless, the_disk
 from tests.simulation.chaos.faults import OF_OTHERS, Fault, Kind, Schedule
 from tests.simulation.chaos.judge import Judge
-from tests.simulation.chaos.scenario import CLOSE_MINUTES, NOISE_MINUTES, SETTLE_MINUTES
+from tests.simulation.chaos.scenario import CLOSE_MINUTES, NOISE_MINUTES, SETTLE_MINUTES, Scenario
 from tests.simulation.chaos.world import SECOND, Violation, World
 from tests.support.builders import BTC, T0
+from trading.decision.source import SignalSource
+from trading.domain.actions import Notify
 from trading.domain.errors import TradingError
 from trading.domain.events import Command, CommandKind
 from trading.store.commands import queue_command
@@ -54,7 +56,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def run(schedule: Schedule, *, log: bool = False) -> Outcome:
     """Play the schedule to its end or to the first violation."""
     with quiet_logs():
-        return asyncio.run(_Run(schedule, log=log).play())
+        return asyncio.run(Run(schedule, log=log).play())
 
 
 @contextmanager
@@ -72,9 +74,23 @@ def _drop(logger: object, name: str, event: MutableMapping[str, Any]) -> Mutable
     raise structlog.DropEvent
 
 
-class _Run:
-    def __init__(self, schedule: Schedule, *, log: bool) -> None:
-        self.world = World(schedule)
+class Run:
+    """One run: the world and the lives of the bot in it, second by second.
+
+    scenario, signals: other than those that follow from the seed. notes: all that the bots told, over all lives.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        *,
+        scenario: Scenario | None = None,
+        signals: SignalSource | None = None,
+        log: bool = False,
+    ) -> None:
+        self.world = World(schedule, scenario)
+        self._signals = signals
+        self.notes: list[Notify] = []
         if log:
             self.world.log = []
         self.judge = Judge(self.world)
@@ -87,6 +103,7 @@ class _Run:
         self._queue: list[Fault] = []
 
     async def play(self) -> Outcome:
+        """Noise, quiet, a restart, a close, to the end or to the first violation."""
         violation = ""
         try:
             await self._play()
@@ -109,26 +126,27 @@ class _Run:
     async def _play(self) -> None:
         noise_s = (1 + NOISE_MINUTES) * 60
         for second in _seconds(FIRST_SECOND, noise_s, OFFSETS):
-            await self._second(second)
+            await self.second(second)
         self.world.strikes.is_over = True
         settled_s = noise_s + SETTLE_MINUTES * 60
         for second in _seconds(noise_s, settled_s, CALM_OFFSETS):
-            await self._second(second)
-        bot = self._living()
+            await self.second(second)
+        bot = self.living()
         self._must(self.judge.is_reconciled(bot))
         await self.judge.reconcile_again(bot)
         await self._restart_twice()
-        bot = self._living()
+        bot = self.living()
         command = Command(time_ms=bot.clock_ms, id="end", kind=CommandKind.CLOSE_ALL, by="judge", reason="end")
         await bot.pump([command])
         for second in _seconds(settled_s, settled_s + CLOSE_MINUTES * 60, CALM_OFFSETS):
-            await self._second(second)
-        bot = self._living()
+            await self.second(second)
+        bot = self.living()
         self._must(self.judge.is_flat(bot))
         self._must(self.judge.is_reconciled(bot))
         self.world.exchange.check()
 
-    async def _second(self, second: int) -> None:
+    async def second(self, second: int) -> None:
+        """Time goes on to this second."""
         world = self.world
         world.advance(T0 + second * SECOND)
         self._others_act(second)
@@ -145,9 +163,7 @@ class _Run:
         for fault in world.strikes.between(self._told, second):
             if fault.kind is Kind.CRASH:
                 world.strikes.struck.append(fault)
-                self.bot.is_dead = True
-                self.disk.die()
-                self._bury(fault.seconds)
+                self.kill(fault.seconds)
                 break
         self._told = second
         if self.bot is not None:
@@ -157,10 +173,17 @@ class _Run:
         world = self.world
         self.lives += 1
         world.bot_started_ms = world.now_ms
-        self.bot = Bot(world, self.disk, self.judge.before_sending, life=self.lives)
+        self.bot = Bot(world, self.disk, self.judge.before_sending, life=self.lives, signals=self._signals)
+        self.bot.notes = self.notes
         world.note(f"bot starts, life {self.lives}")
         self._give_orders()
         await self.bot.start()
+
+    def kill(self, down_s: int = 0) -> None:
+        """The process dies between two steps, and is down for a while."""
+        self.living().is_dead = True
+        self.disk.die()
+        self._bury(down_s)
 
     def _bury(self, down_s: int | None = None) -> None:
         bot, self.bot = self.bot, None
@@ -176,14 +199,13 @@ class _Run:
 
     async def _restart_twice(self) -> None:
         """A restart of a bot at rest changes nothing, however often."""
-        before = self._living().engine.state.records()
+        before = self.living().engine.state.records()
         for _ in range(2):
-            self.disk.die()
-            self._bury(0)
+            self.kill()
             await self._begin()
-            if not self._living().engine.ready:
+            if not self.living().engine.ready:
                 raise Violation("not ready after a restart with nothing in the way")
-            after = self._living().engine.state.records()
+            after = self.living().engine.state.records()
             if after != before:
                 new = [record for record in after if record not in before]
                 raise Violation(f"a restart changed {new}")
@@ -227,7 +249,8 @@ class _Run:
             self.bot.owner_acted()
         self._queue.clear()
 
-    def _living(self) -> Bot:
+    def living(self) -> Bot:
+        """The bot, which must be alive."""
         if self.bot is None:
             raise Violation("the bot is not alive although nothing killed it")
         return self.bot

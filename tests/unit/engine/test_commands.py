@@ -94,22 +94,6 @@ def test_an_entry_on_its_way_when_the_kill_comes_is_cancelled() -> None:
     assert rig.cancels() == [entry]
 
 
-def test_what_reduces_risk_passes_a_kill_a_pause_and_a_halt() -> None:
-    rig = Rig.started()
-    entry = rig.entered()
-    rig.command(CommandKind.PAUSE)
-    rig.command(CommandKind.KILL)
-    rig.engine._desk.halt("TEST", "for the test")
-    rig.fill(entry, "10", "100")
-    stop = rig.one(Purpose.STOP)
-    rig.accept(stop)
-    rig.command(CommandKind.CLOSE_ALL)
-    rig.cancelled(stop)
-    rig.snapshot()
-    rig.fill(rig.one(Purpose.EXIT), "10", "100")
-    assert rig.is_flat
-
-
 # -- close and cancel
 
 

@@ -88,7 +88,7 @@ def test_no_more_is_sold_than_is_free() -> None:
     rig.cancelled(stop)
     rig.snapshot(USDT="9000", BTC="7.0005")
     assert rig.submitted() == [], "the answer may be older than the last fill"
-    for _ in range(3):
+    for _ in range(5):
         rig.tick(2_000)
         rig.snapshot(USDT="9000", BTC="7.0005")
     (exit_,) = rig.submitted()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.support.builders import BTC, ENTER, INSTRUMENTS, D, config
+from tests.support.builders import BTC, INSTRUMENTS, D, config
 from tests.support.rig import Rig
 from trading.domain.events import CommandKind
 from trading.domain.orders import OrderState, OrderType, Purpose, Side
@@ -291,21 +291,6 @@ def test_a_stop_that_fills_in_part_is_followed_by_a_sale_of_the_rest() -> None:
 
 
 # -- dust
-
-
-def test_a_rest_below_the_minimum_is_booked_as_dust_and_frees_the_slot() -> None:
-    rig = Rig.holding()
-    (stop,) = rig.engine.state.live_orders(BTC.symbol)
-    rig.triggered(stop.id)
-    rig.fill(stop.id, "9.96", "98")
-    rig.cancelled(stop.id, "9.96", expired=True)
-    assert rig.is_flat
-    (dust,) = rig.corrections()
-    assert dust.kind == "dust"
-    assert dust.quantity == D("-0.04")
-    assert rig.engine.is_idle(BTC.symbol)
-    rig.candle("98", say=ENTER)
-    assert rig.one(Purpose.ENTRY)
 
 
 def test_an_entry_that_leaves_dust_is_booked_off_with_its_cost() -> None:
