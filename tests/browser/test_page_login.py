@@ -126,4 +126,5 @@ def test_without_a_database_the_page_says_so(watch: Open, tmp_path: Path) -> Non
         watched.expected = ["503"]
         page = watched.open()
         watched.log_in()
-        expect(page.get_by_test_id("no-status").or_(page.get_by_role("alert"))).to_contain_text("no database")
+        expect(page.get_by_test_id("no-status")).to_contain_text("there is no database")
+        expect(page.get_by_test_id("bot-state")).to_have_text("Not known")

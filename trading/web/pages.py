@@ -7,11 +7,13 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, PlainTextResponse, Response
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 STATIC = Path(__file__).parent / "static"
 INDEX = "index.html"
+COMPRESSED_FROM_BYTES = 1_000
 NOT_BUILT = "The page has not been built: `make run` builds it. The API under /api/v1 works without it.\n"
 
 
@@ -28,7 +30,8 @@ class Assets(StaticFiles):
 
 def install(app: FastAPI, static: Path = STATIC) -> None:
     """Serve the page at `/`, its files under `/assets`. Looked for at each request, so that a build is seen at once."""
-    app.mount("/assets", Assets(directory=static / "assets", check_dir=False), name="assets")
+    assets = Assets(directory=static / "assets", check_dir=False)
+    app.mount("/assets", GZipMiddleware(assets, minimum_size=COMPRESSED_FROM_BYTES), name="assets")
 
     async def page(request: Request) -> Response:
         index = static / INDEX

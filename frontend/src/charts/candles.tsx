@@ -102,7 +102,7 @@ function Legend(): JSX.Element {
 
 const COLUMNS: readonly Column<Happening>[] = [
   { label: "What", isTitle: true, cell: (row) => row.what },
-  { label: "Time (UTC)", cell: (row) => <Time at={row.time_ms} as="full" /> },
+  { label: "Time (UTC)", isWide: true, cell: (row) => <Time at={row.time_ms} as="full" /> },
   { label: "Price", isNumber: true, cell: (row) => price(row.at) },
   { label: "Profit", isNumber: true, cell: (row) => (row.profit === null ? "" : <Profit value={row.profit} />) },
   {

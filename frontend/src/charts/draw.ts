@@ -53,6 +53,8 @@ export interface Level {
   readonly price: number;
 }
 
+const PIXELS_PER_BAR = 9;
+
 const seconds = (ms: number): UTCTimestamp => Math.floor(ms / 1000) as UTCTimestamp;
 
 function options(): DeepPartial<ChartOptions> {
@@ -160,7 +162,7 @@ export class CandleDrawing {
     this.#lastMs = bars.at(-1)?.time_ms ?? 0;
     this.#candles.setData(bars.map(candleOf));
     this.#volume.setData(bars.map(volumeOf));
-    const shown = Math.min(bars.length, 120);
+    const shown = Math.min(bars.length, Math.max(40, Math.round(this.#chart.timeScale().width() / PIXELS_PER_BAR)));
     this.#chart.timeScale().setVisibleLogicalRange({ from: bars.length - shown, to: bars.length + 4 });
   }
 

@@ -18,7 +18,7 @@ const COLUMNS: readonly Column<Vote>[] = [
   { label: "Weight", isNumber: true, cell: (vote) => vote.weight.toFixed(2) },
   { label: "Adds", isNumber: true, cell: (vote) => score(pull(vote)) },
   { label: "For or against", cell: (vote) => <Bar value={pull(vote)} of={0.25} /> },
-  { label: "Reason", isWide: true, cell: (vote) => vote.reason },
+  { label: "Reason", isText: true, cell: (vote) => vote.reason },
 ];
 
 export function Votes({ votes }: { votes: readonly Vote[] }): JSX.Element {

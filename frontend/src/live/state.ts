@@ -11,17 +11,18 @@ export interface BotState {
   readonly word: string;
 }
 
+/** How the server begins to say that the kill switch is set. */
+const KILL_SWITCH = "kill switch";
+
 const NOT_RUNNING: Record<string, BotState | undefined> = {
   never_started: { tone: "plain", word: "Never started" },
   stopped: { tone: "bad", word: "Not running" },
   not_responding: { tone: "bad", word: "Not responding" },
 };
 
-export const KILLED = "Killed";
-
 /** By how the server begins what stops entries; the first that fits counts. */
 const STOPPED_BY: readonly (readonly [string, BotState])[] = [
-  ["kill switch", { tone: "bad", word: KILLED }],
+  [KILL_SWITCH, { tone: "bad", word: "Killed" }],
   ["halted", { tone: "bad", word: "Halted" }],
   ["paused", { tone: "warn", word: "Paused" }],
 ];
@@ -40,10 +41,13 @@ export function botStateOf(found: Status): BotState {
 }
 
 export const botState = computed<BotState>(() => {
-  const found = status.value;
-  if (found) return botStateOf(found);
-  return statusProblem.value ? { tone: "bad", word: "Unknown" } : { tone: "plain", word: "Asking …" };
+  // Who does not hear from the server knows nothing of the bot either.
+  if (connection.value.state === "lost" || statusProblem.value) return { tone: "warn", word: "Not known" };
+  return status.value ? botStateOf(status.value) : { tone: "plain", word: "Asking …" };
 });
+
+/** Whether the kill switch is set, be there a bot or not. */
+export const isKilled = computed(() => status.value?.entries_stopped_by.some((why) => why.startsWith(KILL_SWITCH)) ?? false);
 
 /** Whether what is shown may be old: nobody tells what has changed since. */
 export const isStale = computed(

@@ -2,6 +2,8 @@
 
 import { batch, signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
+import { toast } from "../ui/toast.tsx";
+import type { Tone } from "../ui/values.tsx";
 import type { Candle, CandleSeries, Decision, EquityPoint, Fill, Order, Position } from "../api/types.ts";
 import type { Message } from "./socket.ts";
 
@@ -81,8 +83,15 @@ const READERS: Record<string, ((data: never) => void) | undefined> = {
   health_update: () => grow(news.health),
   safety_update: () => grow(news.safety),
   metrics_update: () => grow(news.metrics),
-  alert: () => grow(news.alert),
+  alert(found: { level: string; text: string }): void {
+    const tone = LOUD[found.level];
+    if (tone) toast(tone, found.text);
+    grow(news.alert);
+  },
 };
+
+/** Levels of alerts that are told at once, wherever the owner is; the others wait on their page. */
+const LOUD: Record<string, Tone | undefined> = { warning: "warn", critical: "bad" };
 
 function takeSnapshot(found: Snapshot): void {
   positions.value = new Map(found.positions.map((position) => [position.id, position]));

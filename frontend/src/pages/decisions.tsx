@@ -20,7 +20,7 @@ const LIMIT = 50;
 
 const COLUMNS: readonly Column<Decision>[] = [
   { label: "Symbol", isTitle: true, cell: (decision) => <Chosen decision={decision} /> },
-  { label: "Time", cell: (decision) => <When decision={decision} /> },
+  { label: "Time", isWide: true, cell: (decision) => <When decision={decision} /> },
   { label: "Verdict", cell: (decision) => <Verdict decision={decision} /> },
   { label: "Score", isNumber: true, cell: (decision) => score(decision.score) },
   { label: "Votes", cell: (decision) => <VoteBar votes={decision.votes} /> },

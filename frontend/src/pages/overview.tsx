@@ -9,6 +9,7 @@ import { status, statusProblem } from "../live/status.ts";
 import { decisions, fills, isReady, positions } from "../live/store.ts";
 import type { Decision, Fill, Status } from "../api/types.ts";
 import { href } from "../router.ts";
+import { Coded } from "../ui/coded.tsx";
 import { PageHead, Panel, Waiting } from "../ui/page.tsx";
 import { Table } from "../ui/table.tsx";
 import type { Column } from "../ui/table.tsx";
@@ -77,7 +78,9 @@ function Now({ found }: { found: Status }): JSX.Element {
       <span class="now__state">
         <Lamp tone={state.tone}>{state.word}</Lamp>
       </span>
-      <p class="now__waiting">Waiting for {found.waiting_for}.</p>
+      <p class="now__waiting">
+        Waiting for <Coded text={found.waiting_for} />.
+      </p>
       <p class="small muted numeric">
         {bot.state === "running" && bot.started_at && (
           <>up {duration(Date.parse(found.timestamp) - Date.parse(bot.started_at))} · </>

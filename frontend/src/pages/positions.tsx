@@ -79,7 +79,7 @@ const ORDERS: readonly Column<Order>[] = [
   { label: "At", isNumber: true, cell: (order) => <Price value={order.stop_price ?? order.price ?? order.average_price} /> },
   { label: "State", cell: (order) => <OrderState order={order} /> },
   { label: "Updated", cell: (order) => <Time at={order.updated_at} /> },
-  { label: "Why", isWide: true, cell: (order) => order.message || words(order.reason) },
+  { label: "Why", isText: true, cell: (order) => order.message || words(order.reason) },
 ];
 
 const LIVE_ORDERS: readonly Column<Order>[] = [

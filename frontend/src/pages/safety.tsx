@@ -168,7 +168,7 @@ const TRIPS: readonly Column<Trip>[] = [
   { label: "Time", isTitle: true, cell: (trip) => <Time at={trip.time} as="full" /> },
   { label: "Level", cell: (trip) => <Tag tone={LEVELS[trip.level] ?? "plain"}>{trip.level}</Tag> },
   { label: "Code", cell: (trip) => trip.code },
-  { label: "What was found", isWide: true, cell: (trip) => trip.text },
+  { label: "What was found", isText: true, cell: (trip) => trip.text },
 ];
 
 function Trips(): JSX.Element {
@@ -203,12 +203,12 @@ const STATES: Record<string, Tone | undefined> = { waiting: "warn", taken: "info
 
 const COMMANDS: readonly Column<Command>[] = [
   { label: "Asked", isTitle: true, cell: (command) => `${sentence(command.kind)} ${command.target}`.trim() },
-  { label: "When", cell: (command) => <Time at={command.created_at} as="full" /> },
+  { label: "When", isWide: true, cell: (command) => <Time at={command.created_at} as="full" /> },
   { label: "By", cell: (command) => command.by },
   { label: "State", cell: (command) => <Tag tone={STATES[command.state] ?? "plain"}>{command.state}</Tag> },
   {
     label: "Reason and answer",
-    isWide: true,
+    isText: true,
     cell: (command) => [command.reason, command.result && words(command.result)].filter(Boolean).join(" → "),
   },
 ];

@@ -11,13 +11,13 @@ import { Tag, Time } from "../ui/values.tsx";
 
 const COLUMNS: readonly Column<Setting>[] = [
   { label: "Setting", isTitle: true, cell: (setting) => <span class="mono">{setting.name}</span> },
-  { label: "In force", cell: (setting) => <span class="mono">{setting.value}</span> },
+  { label: "In force", isWide: true, cell: (setting) => <span class="mono">{setting.value}</span> },
   {
     label: "From",
     cell: (setting) =>
       setting.source === "default" ? <span class="muted">default</span> : <Tag tone="info">{setting.source}</Tag>,
   },
-  { label: "Meaning", isWide: true, cell: (setting) => setting.meaning },
+  { label: "Meaning", isText: true, cell: (setting) => setting.meaning },
   { label: "Allowed", isMinor: true, cell: (setting) => <span class="muted small">{setting.allowed}</span> },
 ];
 

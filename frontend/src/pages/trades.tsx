@@ -19,7 +19,7 @@ const LIMIT = 50;
 
 const COLUMNS: readonly Column<Trade>[] = [
   { label: "Symbol", isTitle: true, cell: (trade) => trade.symbol },
-  { label: "Closed", cell: (trade) => <Time at={trade.closed_at} as="full" /> },
+  { label: "Closed", isWide: true, cell: (trade) => <Time at={trade.closed_at} as="full" /> },
   { label: "Held", isNumber: true, cell: (trade) => duration(trade.closed_ms - trade.opened_ms) },
   { label: "Quantity", isNumber: true, isMinor: true, cell: (trade) => quantity(trade.quantity) },
   { label: "Entry", isNumber: true, cell: (trade) => price(trade.average_entry) },

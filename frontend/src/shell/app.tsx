@@ -58,7 +58,7 @@ function Shell(): JSX.Element {
     <div
       class={isStale.value ? "shell is-stale" : "shell"}
       data-testid="shell"
-      data-ready={isReady.value && status.value !== undefined ? "true" : "false"}
+      data-ready={isReady.value && status.value !== undefined ? "true" : undefined}
     >
       <a
         class="skip"

@@ -6,6 +6,7 @@ import { duration } from "../format.ts";
 import { connection, retryNow } from "../live/socket.ts";
 import { status, statusProblem } from "../live/status.ts";
 import { heardAt } from "../live/store.ts";
+import { Coded } from "../ui/coded.tsx";
 import { Time } from "../ui/values.tsx";
 
 export function Banners(): JSX.Element {
@@ -34,7 +35,7 @@ function Lost(): JSX.Element | null {
   return (
     <div class="banner banner--bad" data-testid="connection-lost">
       <span>
-        Connection to the dashboard lost {duration(now - found.sinceMs)} ago. What is shown is how things stood then
+        Connection to the dashboard lost {now - found.sinceMs < 1_000 ? "just now" : `${duration(now - found.sinceMs)} ago`}. What is shown is how things stood then
         {heardAt.value && (
           <>
             {" "}
@@ -87,7 +88,9 @@ function Banner(props: { text: string; waitingFor: string; children?: JSX.Elemen
     <div class="banner banner--bad" data-testid="not-running">
       <strong>{props.text}</strong>
       <span>{props.children}</span>
-      <span>It waits for {props.waitingFor}.</span>
+      <span>
+        It waits for <Coded text={props.waitingFor} />.
+      </span>
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { botState, KILLED } from "../live/state.ts";
+import { botState, isKilled } from "../live/state.ts";
 import { connection } from "../live/socket.ts";
 import { status } from "../live/status.ts";
 import { heardAt } from "../live/store.ts";
@@ -38,7 +38,7 @@ export function Top(): JSX.Element {
 }
 
 function Kill(): JSX.Element {
-  if (botState.value.word === KILLED) {
+  if (isKilled.value) {
     return (
       <a class="button button--danger" href={href("safety")} data-testid="killed">
         Kill switch set

@@ -8,8 +8,9 @@ export interface Column<T> {
   readonly isNumber?: boolean;
   /** The cell that a card is headed with. */
   readonly isTitle?: boolean;
-  /** Whether it needs a card's whole width. */
+  /** Whether it needs a card's whole width: one line of it, or a text. */
   readonly isWide?: boolean;
+  readonly isText?: boolean;
   /** Whether a card leaves it out. */
   readonly isMinor?: boolean;
   /** Whether it holds buttons, which stand at the end of the line. */
@@ -47,7 +48,7 @@ export function Table<T>({ caption, isCaptionHidden = true, columns, rows, keyOf
           <tr key={keyOf(row)}>
             {columns.map((column) => (
               <td key={column.label} class={classOf(column)} data-label={column.label}>
-                {column.cell(row)}
+                <span class="cell">{column.cell(row)}</span>
               </td>
             ))}
           </tr>
@@ -58,6 +59,13 @@ export function Table<T>({ caption, isCaptionHidden = true, columns, rows, keyOf
 }
 
 function classOf<T>(column: Column<T>): string | undefined {
-  const found = [column.isNumber && "number", column.isTitle && "card-title", (column.isWide || column.isActions) && "card-wide", column.isMinor && "card-minor"];
+  const found = [
+    column.isNumber && "number",
+    column.isTitle && "card-title",
+    (column.isWide || column.isText || column.isActions) && "card-wide",
+    column.isText && "card-text",
+    column.isActions && "card-actions",
+    column.isMinor && "card-minor",
+  ];
   return found.filter(Boolean).join(" ") || undefined;
 }
