@@ -9,7 +9,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -110,6 +110,7 @@ def random_runs(seed: int) -> tuple[CheckedRun, CheckedRun, CheckedRun]:
 
 @share(0.5)
 @given(seed=st.integers(0, 2**32))
+@example(seed=1054)  # ends while candles at new peaks are passed over
 def test_leaving_candles_out_changes_nothing(seed: int) -> None:
     flat, held, full = random_runs(seed)
     assert_same_end(flat, full)
@@ -127,7 +128,7 @@ def test_candles_are_left_out_and_trades_are_made() -> None:
         handled_held += held.runner.candles_handled
         total += full.runner.candles_handled
         trades += len(full.collector.trades)
-    assert handled_held < 0.9 * handled_flat < 0.9 * 0.9 * total
+    assert handled_held < 0.6 * handled_flat < 0.6 * 0.6 * total
     assert trades > 50
 
 

@@ -1,12 +1,13 @@
-"""Passes over candles of held positions that change nothing but the last price.
+"""Passes over candles of held positions on which nothing happens that is acted on.
 
-They are those without a signal to act on, between stop and target, no higher than the position's highest price so far,
-and at an equity that is no news to the circuit breaker. `tests/property/test_backtest_skipping.py` shows that handing
-them over would change nothing else.
+They are those without a signal to act on, between stop and target, not so high that the stop is moved, and at an equity
+at which the circuit breaker finds nothing. What they leave behind is the last price, the highest one, and the equity's
+peaks. `tests/property/test_backtest_skipping.py` shows that handing them over would change nothing else.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
 from math import inf, nextafter
 
@@ -22,9 +23,9 @@ from trading.market.candle_table import CandleTable, exact_price
 
 
 class _Held:
-    """A held symbol: its quiet candles have a low > `above` and a high <= `up_to`. `row`: its last one, -1 for none."""
+    """A held symbol. Its quiet candles have a low > `above` and a high <= `up_to`; `price` is its last close."""
 
-    __slots__ = ("above", "closes", "highs", "lows", "price", "quantity", "row", "table", "up_to")
+    __slots__ = ("above", "closes", "highs", "lows", "price", "quantity", "table", "times", "up_to")
 
     def __init__(self, table: CandleTable, above: float, up_to: float, quantity: Decimal, price: Decimal) -> None:
         self.table = table
@@ -32,8 +33,7 @@ class _Held:
         self.up_to = up_to
         self.quantity = quantity
         self.price = price
-        self.row = -1
-        self.highs, self.lows, self.closes = table.views[2:5]
+        self.times, _, self.highs, self.lows, self.closes, _ = table.views
 
 
 class Passing:
@@ -61,22 +61,13 @@ class Passing:
         The worth after each batch passed over is added to `equity`.
         """
         quiet = self._engine.quiet_worth()
-        held = self._held()
+        held = self._held() if quiet is not None else None
         if quiet is None or held is None:
             return index
-        first, total, worth = index, len(self._order), self._engine.equity()
-        closes, starts, until_ms = self._closes, self._starts, quiet.until_ms
-        while index < total:
-            close_ms = closes[starts[index]]
-            after = self._worth_after(index, held, worth, quiet) if close_ms < until_ms else None
-            if after is None:
-                break
-            worth = after
-            equity.append(EquityPoint(close_ms, worth))
-            index += 1
-        if index > first:
-            self._tell(held, self._closes[self._starts[index - 1]])
-        return index
+        stop = self._value(index, self._quiet_until(index, held, quiet.until_ms), held, quiet, equity)
+        if stop > index:
+            self._tell(held, self._closes[self._starts[index]], self._closes[self._starts[stop - 1]])
+        return stop
 
     def _held(self) -> list[_Held | None] | None:
         """By table, what is held of its symbol; None while anything is under way."""
@@ -95,39 +86,67 @@ class Passing:
             below, above = self._exchange.quiet_range(table.symbol)
             # Prices are floats that stand for decimals: order is kept, so what is strict among floats is so exactly.
             least = max(float(quiet.above), float(below))
-            most = min(float(quiet.up_to), nextafter(float(min(quiet.below, above)), -inf))
+            most = nextafter(float(min(quiet.below, above)), -inf)
             found.append(_Held(table, least, most, position.quantity, state.symbols[table.symbol].price))
         return found
 
-    def _worth_after(self, index: int, held: list[_Held | None], worth: Decimal, quiet: QuietWorth) -> Decimal | None:
-        """The bot's worth after the batch; None where it must be handled. The breaker looks after each candle."""
-        seen: list[tuple[_Held, int, Decimal]] = []
-        for place in range(self._starts[index], self._starts[index + 1]):
-            own = held[self._tables[place]]
+    def _quiet_until(self, index: int, held: list[_Held | None], until_ms: int) -> int:
+        """The first batch from `index` on that must be handled for its signals, its prices or its time."""
+        starts, tables, rows, enters, exits = self._starts, self._tables, self._rows, self._enters, self._exits
+        place, end = starts[index], bisect_left(self._closes, until_ms)
+        while place < end:
+            own = held[tables[place]]
             if own is None:
-                if self._enters[place]:
-                    return None
-                continue
-            row = self._rows[place]
-            if self._exits[place] or not own.lows[row] > own.above or not own.highs[row] <= own.up_to:
-                return None
-            price = exact_price(own.closes[row])
-            worth += own.quantity * (price - own.price)
-            if not quiet.least <= worth <= quiet.most:
-                return None
-            seen.append((own, row, price))
-        for own, row, price in seen:
-            own.row, own.price = row, price
-        return worth
+                if enters[place]:
+                    break
+            else:
+                row = rows[place]
+                if exits[place] or not own.lows[row] > own.above or not own.highs[row] <= own.up_to:
+                    break
+            place += 1
+        return bisect_right(starts, place, index) - 1
 
-    def _tell(self, held: list[_Held | None], close_ms: int) -> None:
-        """Let exchange and engine know the last prices, and the time."""
+    def _value(
+        self, index: int, stop: int, held: list[_Held | None], quiet: QuietWorth, equity: list[EquityPoint]
+    ) -> int:
+        """Add the worth after each batch of `index` to `stop`; the first that must be handled for it, else `stop`.
+
+        The breaker looks after each candle.
+        """
+        starts, tables, rows = self._starts, self._tables, self._rows
+        worth, least, peak = self._engine.equity(), quiet.least, quiet.peak
+        for batch in range(index, stop):
+            close_ms = self._closes[starts[batch]]
+            for place in range(starts[batch], starts[batch + 1]):
+                own = held[tables[place]]
+                if own is None:
+                    continue
+                price = exact_price(own.closes[rows[place]])
+                worth += own.quantity * (price - own.price)
+                own.price = price
+                if worth < least:
+                    return batch
+                if worth > peak:
+                    after = self._engine.note_peak(worth, close_ms)
+                    if after is None:
+                        return batch
+                    least, peak, _ = after
+            equity.append(EquityPoint(close_ms, worth))
+        return stop
+
+    def _tell(self, held: list[_Held | None], first_ms: int, last_ms: int) -> None:
+        """Let exchange and engine know what the candles that closed from `first_ms` to `last_ms` leave behind."""
         for own in held:
-            if own is None or own.row < 0:
+            if own is None:
                 continue
-            candle = own.table.candle(own.row)
+            interval_ms = own.table.interval_ms
+            first = bisect_left(own.times, first_ms - interval_ms)
+            after = bisect_right(own.times, last_ms - interval_ms, first)
+            if first == after:
+                continue
+            candle = own.table.candle(after - 1)
             if self._exchange.open_phase(candle) or self._exchange.range_phase(candle):
                 raise InvariantViolated(f"a candle was passed over on which something happens: {candle}")
-            self._engine.pass_over(candle)
-        if self._engine.handle(ClockTick(time_ms=close_ms)):
-            raise InvariantViolated(f"time was passed over in which something is due: {close_ms}")
+            self._engine.pass_over(candle, exact_price(max(own.highs[first:after])))
+        if self._engine.handle(ClockTick(time_ms=last_ms)):
+            raise InvariantViolated(f"time was passed over in which something is due: {last_ms}")

@@ -113,6 +113,7 @@ class BacktestRunner:
             index += 1
             if self._progress is not None and index % 1024 == 0:
                 self._progress(index, total)
+        self._pump([])  # what the last candles left behind, where they were passed over
         last_ms = int(self.order.close_time_ms[-1])
         if close_at_end:
             self._close_all(last_ms)

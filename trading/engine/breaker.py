@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -62,6 +63,12 @@ def _look_at_equity(desk: Desk, new_day: bool) -> None:
         desk.notify(Level.INFO, "HALT_CLEARED", "a new UTC day has begun: the daily halt is over")
     act_on(desk, breaker.look_at_equity(seen, desk.config.breaker, worth))
     desk.breaker_floor = breaker.equity_floor(state.breaker, desk.config.breaker)
+
+
+def note_peak(desk: Desk, worth: Decimal, now_ms: int) -> None:
+    """Take in an equity above the day's peak, and above all that the breaker has something to say about."""
+    desk.state.put(breaker.with_equity(desk.state.breaker, now_ms, worth))
+    desk.breaker_floor = breaker.equity_floor(desk.state.breaker, desk.config.breaker)
 
 
 @_halts_on_error

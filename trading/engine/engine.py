@@ -36,13 +36,13 @@ from trading.domain.events import (
 from trading.domain.orders import NOT_SENT, Order, OrderState, Purpose
 from trading.engine import portfolio, tracking
 from trading.engine.adoption import ask_for_unstored, is_left_to_a_person
-from trading.engine.breaker import watch_equity, watch_time
+from trading.engine.breaker import note_peak, watch_equity, watch_time
 from trading.engine.commands import on_command
 from trading.engine.config import EngineConfig
 from trading.engine.desk import Desk
 from trading.engine.entries import DECISION_FAILED, on_signal
 from trading.engine.protection import on_position_candle, plan
-from trading.engine.quiet import QuietRange, QuietWorth, quiet_range, quiet_worth
+from trading.engine.quiet import QuietRange, QuietWorth, pass_over, quiet_range, quiet_worth
 from trading.engine.reconciliation import on_snapshot
 from trading.engine.state import EngineState, Record, SymbolState
 from trading.safety.breaker import DAY_MS
@@ -98,14 +98,17 @@ class Engine:
         return quiet_range(self._desk, symbol)
 
     def quiet_worth(self) -> QuietWorth | None:
-        """Which equity leaves the circuit breaker as it is, and until when; None where that cannot be said."""
+        """Which equity tells the circuit breaker nothing, and until when; None where that cannot be said."""
         return quiet_worth(self._desk)
 
-    def pass_over(self, candle: Candle) -> None:
-        """Take in the last of some candles that would have changed nothing but the symbol's last price."""
-        state = self.state
-        state.now_ms = max(state.now_ms, candle.close_time_ms)
-        state.put(SymbolState(symbol=candle.symbol, last_close_ms=candle.close_time_ms, price=candle.close))
+    def note_peak(self, worth: Decimal, now_ms: int) -> QuietWorth | None:
+        """Take in a new highest equity of quiet candles (quote, UTC ms); what is quiet from then on."""
+        note_peak(self._desk, worth, now_ms)
+        return quiet_worth(self._desk)
+
+    def pass_over(self, candle: Candle, high: Decimal) -> None:
+        """Take in the last of some quiet candles of a symbol, the highest price among which is `high`."""
+        pass_over(self._desk, candle, high)
 
     def handle(self, event: Event) -> list[Action]:
         """Take one event in; what is to be done about it. Changes of state are in `state.take_changes()`."""

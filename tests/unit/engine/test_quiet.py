@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.builders import BTC, HOLD, MINUTE, T0, D, config
+from tests.support.builders import BTC, HOLD, MINUTE, T0, D, candle, config
 from tests.support.rig import Rig
 from trading.domain.orders import Purpose
 from trading.engine.config import EngineConfig, Timing
@@ -24,22 +24,34 @@ def test_a_flat_symbol_has_no_quiet_range() -> None:
     assert quiet(Rig.started(NO_HOLDS)) is None
 
 
-def test_a_position_is_quiet_up_to_its_highest_price_and_below_its_target() -> None:
+def test_a_position_is_quiet_below_its_target_and_below_what_moves_its_stop() -> None:
     rig = Rig.holding(settings=NO_HOLDS)
     assert quiet(rig) is None  # no candle has shown a highest price yet
     rig.candle("101", high="101.5")
-    # The stop at 98 rests at the exchange, which says itself what touches it.
-    assert quiet(rig) == QuietRange(above=D(0), below=D(106), up_to=D("101.5"))
+    # The stop at 98 rests at the exchange, which says itself what touches it. It follows the highest price at a
+    # distance of 4, in steps of a tenth of that; the target is at 106.
+    assert quiet(rig) == QuietRange(above=D(0), below=D("102.4"))
 
 
-def test_a_quiet_candle_changes_the_last_price_and_nothing_else() -> None:
+@pytest.mark.parametrize(("high", "moves"), [("102.39", False), ("102.4", True)])
+def test_a_price_at_the_bound_moves_the_stop_and_one_below_does_not(high: str, moves: bool) -> None:
     rig = Rig.holding(settings=NO_HOLDS)
     rig.candle("101", high="101.5")
-    before = [record for record in rig.engine.state.records() if record not in rig.engine.state.symbols.values()]
-    rig.candle("98.5", high="101.5", low="98.01", say=HOLD)
-    assert rig.actions == []
-    after = [record for record in rig.engine.state.records() if record not in rig.engine.state.symbols.values()]
-    assert after == before
+    rig.candle("102", high=high)
+    assert bool(rig.cancels()) is moves
+
+
+def test_a_quiet_candle_does_what_passing_over_it_does() -> None:
+    handled, passed = Rig.holding(settings=NO_HOLDS), Rig.holding(settings=NO_HOLDS)
+    for rig in (handled, passed):
+        rig.candle("101", high="101.5")
+    handled.candle("98.5", high="102", low="98.01", say=HOLD)
+    assert handled.actions == []
+    minutes = (handled.now - T0) // MINUTE
+    passed.engine.pass_over(candle(minutes - 1, "98.5", high="102", low="98.01"), D(102))
+    assert passed.engine.state.records() == handled.engine.state.records()
+    assert passed.engine.state.now_ms == handled.engine.state.now_ms
+    assert quiet(passed) == quiet(handled) == QuietRange(above=D(0), below=D("102.4"))
 
 
 def test_nothing_is_quiet_where_holds_are_recorded() -> None:
@@ -56,7 +68,7 @@ def test_nothing_is_quiet_while_a_stop_is_being_moved() -> None:
     rig.cancelled(cancel)
     assert quiet(rig) is None
     rig.accept(rig.one(Purpose.STOP))
-    assert quiet(rig) == QuietRange(above=D(0), below=D(106), up_to=D(105))
+    assert quiet(rig) == QuietRange(above=D(0), below=D("105.4"))
 
 
 def bare(quantity: str) -> EngineConfig:
@@ -68,7 +80,7 @@ def test_a_position_without_stop_is_quiet_until_it_is_dust(quantity: str, dust_b
     rig = Rig.started(bare(quantity))
     rig.fill(rig.entered(), quantity, "100")
     rig.candle("101")
-    assert quiet(rig) == QuietRange(above=Decimal(dust_below), below=D("Infinity"), up_to=D("Infinity"))
+    assert quiet(rig) == QuietRange(above=Decimal(dust_below), below=D("Infinity"))
 
 
 def test_dust_is_booked_below_that_price() -> None:
@@ -85,10 +97,22 @@ def test_the_breaker_has_no_news_between_its_floor_and_the_day_s_peak_before_mid
     rig.candle("104", high="104")
     worth = rig.engine.quiet_worth()
     assert worth is not None
-    assert worth.most == rig.engine.equity() == 10_040
+    assert worth.peak == rig.engine.equity() == 10_040
     # A daily fall of 5 % of the peak trips it; it warns at four fifths of that.
     assert worth.least == D(10_040) * D("0.96")
     assert worth.until_ms == (T0 // DAY_MS + 1) * DAY_MS
+
+
+def test_noting_a_peak_does_what_a_candle_at_a_new_peak_does() -> None:
+    handled, noted = Rig.holding(settings=NO_HOLDS), Rig.holding(settings=NO_HOLDS)
+    for rig in (handled, noted):
+        rig.candle("104", high="104")
+    handled.candle("104.1", high="104.1", say=HOLD)
+    after = noted.engine.note_peak(D(10_041), handled.now)
+    assert after is not None
+    assert (after.least, after.peak) == (D(10_041) * D("0.96"), 10_041)
+    assert handled.engine.quiet_worth() == after
+    assert noted.engine.state.breaker == handled.engine.state.breaker
 
 
 def test_a_new_day_is_news_to_the_breaker() -> None:
