@@ -46,12 +46,13 @@ def obeyed(owner: httpx.Client, path: str, body: dict[str, Any] | None = None) -
 
 
 def test_it_shows_a_living_bot_and_its_settings(owner: httpx.Client, bot: BotProcess) -> None:
+    ended = "nothing: the recording has ended, and the bot stays up until it is stopped"
+    until(lambda: owner.get("/api/v1/status").json()["waiting_for"] == ended, "its next sign of life says so")
     status = owner.get("/api/v1/status").json()
     assert status["bot"]["state"] == "running"
     assert status["bot"]["pid"] == bot.pid
     assert (status["mode"], status["real_money"], status["is_demo"]) == ("paper", False, False)
     assert status["market"] == "replay of recorded candles"
-    assert "the recording has ended" in status["waiting_for"]
     assert status["positions"] == len(owner.get("/api/v1/positions").json()) > 0
     settings = owner.get("/api/v1/settings").json()
     told = {line["name"]: (line["value"], line["source"]) for line in settings["bot"]}

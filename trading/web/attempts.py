@@ -71,14 +71,14 @@ class Attempts:
         for bucket in (mine, *shared):
             bucket.take()
 
-    def give_back(self, address: str) -> None:
-        """Take back a try that was right."""
+    def give_back(self, address: str, *, was_right: bool = True) -> None:
+        """Take back a try that was right, or that nobody could judge."""
         bucket = self._by_address.get(_group(address))
         if bucket is None:  # it had to make room meanwhile
             return
         for taken in (bucket,) if bucket.is_known else (bucket, self._overall):
             taken.give_back()
-        bucket.is_known = True
+        bucket.is_known = bucket.is_known or was_right
 
     def _bucket(self, group: str, now: float) -> Bucket:
         bucket = self._by_address.pop(group, None) or Bucket(PER_ADDRESS, ADDRESS_REFILL_S, now)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
+import anyio.to_thread
 import structlog
+from anyio import CapacityLimiter
 
 from trading.domain.events import CommandKind
 from trading.domain.orders import Purpose
@@ -19,8 +23,19 @@ from trading.web.problems import Problem
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
+URGENT_THREADS = 4
 OWN_FILE = "set by the dashboard"
 """How the file begins that the dashboard makes: such a one it may remove again."""
+
+
+_urgent = CapacityLimiter(URGENT_THREADS)
+
+
+async def at_once(act: Callable[[], T]) -> T:
+    """Do it in a thread that is kept for the kill switch: slow reading of others must not keep it waiting."""
+    return await anyio.to_thread.run_sync(act, limiter=_urgent)
 
 
 def trigger(context: WebContext, *, by: str, reason: str, flatten: bool) -> KillSwitchView:

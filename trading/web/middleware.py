@@ -111,10 +111,8 @@ class HostGuard:
 class BodyLimit:
     """Reads the whole body before anything else sees the request: bounded in bytes and in time."""
 
-    def __init__(self, app: ASGIApp, bytes_max: int = BODY_BYTES_MAX, seconds: float = BODY_SECONDS) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._bytes_max = bytes_max
-        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let it through with its body, or answer 413 or 408."""
@@ -123,19 +121,19 @@ class BodyLimit:
             return
         length = Headers(scope=scope).get("content-length", "0")
         chunks = bytearray()
-        more = length.isdigit() and int(length) <= self._bytes_max
+        more = length.isdigit() and int(length) <= BODY_BYTES_MAX
         too_large = not more
-        with anyio.move_on_after(self._seconds) as late:
+        with anyio.move_on_after(BODY_SECONDS) as late:
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     return
                 chunks += message.get("body", b"")
-                too_large = len(chunks) > self._bytes_max
+                too_large = len(chunks) > BODY_BYTES_MAX
                 more = message.get("more_body", False) and not too_large
         if too_large or late.cancelled_caught:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.REQUEST_TIMEOUT
-            detail = f"a body has at most {self._bytes_max} bytes, and {self._seconds:g} s to arrive"
+            detail = f"a body has at most {BODY_BYTES_MAX} bytes, and {BODY_SECONDS:g} s to arrive"
             await _refuse(Problem(status, detail, headers={"Connection": "close"}), scope, receive, send)
             return
         body: list[Message] = [{"type": "http.request", "body": bytes(chunks), "more_body": False}]

@@ -28,6 +28,7 @@ from trading.web import openapi, pages, problems
 from trading.web.access import access_of
 from trading.web.context import WebContext
 from trading.web.database import THREADS
+from trading.web.http_protocol import BoundedHttp
 from trading.web.middleware import BodyLimit, HostGuard, Requests
 from trading.web.origin import allowed_hosts
 from trading.web.routes import PARTS, Part
@@ -166,7 +167,7 @@ def uvicorn_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws=BoundedWebSocket,
         ws_max_size=WEBSOCKET_BYTES_MAX,
         ws_ping_interval=PING_SECONDS,

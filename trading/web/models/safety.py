@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from trading.safety.breaker import Trip
 from trading.store.latch import KillState
@@ -12,12 +14,22 @@ from trading.web.models.trading import ID_EXAMPLE
 REASON_MAX = 500
 
 
+def _one_line(text: str) -> str:
+    """As it is kept: printable, on one line."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not line:
+        raise ValueError("a reason that can be read")
+    return line
+
+
 class Reason(BaseModel):
     """Why a person does something; it is kept and shown."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    reason: str = Field(min_length=1, max_length=REASON_MAX, examples=["prices look wrong"])
+    reason: Annotated[str, AfterValidator(_one_line)] = Field(
+        min_length=1, max_length=REASON_MAX, examples=["prices look wrong"]
+    )
 
 
 class Kill(Reason):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/api/v1/safety", tags=["safety"])
 
 
 @router.post("/kill-switch/trigger")
-def trigger(
+async def trigger(
     identity: Annotated[Identity, require(Scope.TRADE, may_sign=True)], context: Context, wanted: Kill
 ) -> KillSwitchView:
     """Open nothing any more, until a person resets it; whether the bot runs or not. Durable when this is answered.
@@ -31,21 +32,22 @@ def trigger(
     Where the database cannot be written, a file in the data folder says it. Instead of a login, the request may be
     signed (docs/API.md).
     """
-    return killing.trigger(context, by=identity.by, reason=wanted.reason, flatten=wanted.flatten)
+    act = partial(killing.trigger, context, by=identity.by, reason=wanted.reason, flatten=wanted.flatten)
+    return await killing.at_once(act)
 
 
 @router.post("/kill-switch/reset")
-def reset(
+async def reset(
     identity: Annotated[Identity, require(Scope.ADMIN, may_sign=True)], context: Context, wanted: Reason
 ) -> KillSwitchView:
     """Let the bot open positions again. Instead of a login, the request may be signed (docs/API.md)."""
-    return killing.reset(context, by=identity.by, reason=wanted.reason)
+    return await killing.at_once(partial(killing.reset, context, by=identity.by, reason=wanted.reason))
 
 
 @router.get("/kill-switch/status", dependencies=[require(Scope.READ)])
-def status(context: Context) -> KillSwitchView:
+async def status(context: Context) -> KillSwitchView:
     """How the kill switch stands."""
-    return killing.look(context)
+    return await killing.at_once(partial(killing.look, context))
 
 
 @router.post("/circuit-breaker/reset", status_code=HTTPStatus.ACCEPTED)

@@ -11,6 +11,7 @@ import anyio
 import structlog
 from fastapi import APIRouter, Query, Request, Response
 
+from trading.store.errors import StoreError
 from trading.web.access import OWNER, PUBLIC, Identity, Scope, address_of, require
 from trading.web.context import Context, WebContext
 from trading.web.keys import COOKIE, csrf_of
@@ -39,7 +40,12 @@ async def login(request: Request, response: Response, context: Context, given: L
     check_origin(request)
     address, now_ms = address_of(request), context.now_ms()
     context.attempts.take(address)
-    if not await context.passwords.is_right(given.password.get_secret_value(), now_ms):
+    try:
+        is_right = await context.passwords.is_right(given.password.get_secret_value(), now_ms)
+    except StoreError:  # nobody has tried anything while nobody could look
+        context.attempts.give_back(address, was_right=False)
+        raise
+    if not is_right:
         log.warning("web.login_refused", client=address)
         raise Problem(HTTPStatus.UNAUTHORIZED, "this is not the password", code="PASSWORD_WRONG")
     context.attempts.give_back(address)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from fastapi import APIRouter
 
 from trading.config import Settings
@@ -12,6 +14,7 @@ from trading.web.context import Context, Reader
 from trading.web.models.base import maybe_moment
 from trading.web.models.operations import ModelsView, ModelView, SettingsView, SettingView
 from trading.web.models.status import StatusView
+from trading.web.problems import Problem
 from trading.web.standing import status_view
 
 router = APIRouter(prefix="/api/v1", tags=["status"], dependencies=[require(Scope.READ)])
@@ -51,7 +54,11 @@ def models(context: Context, queries: Reader) -> ModelsView:
     facts = queries.status().facts
     required = facts.required_models if facts else ()
     registry = context.settings.model_dir / REGISTRY
-    present = {path.name for path in registry.iterdir() if path.is_dir()} if registry.is_dir() else set()
+    try:
+        present = {path.name for path in registry.iterdir() if path.is_dir()} if registry.is_dir() else set()
+    except OSError as error:
+        detail = f"the models in {registry} cannot be looked at ({error.strerror})"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, code="MODELS_UNREADABLE") from error
     return ModelsView(
         registry=str(registry),
         required=list(required),
