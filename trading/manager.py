@@ -6,16 +6,18 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import structlog
 
+from trading.clock import wall_ms
 from trading.decision.bars import HISTORY_CANDLES
 from trading.decision.rolling import RollingSignals
 from trading.domain.actions import Level, Notify
 from trading.domain.candles import Candle, check_candle
-from trading.domain.errors import InvalidInput, InvariantViolated, TradingError
-from trading.domain.events import AccountSnapshot, CandleClosed, ClockTick, Command, CommandKind, Event, Started
+from trading.domain.errors import InvalidInput, TradingError
+from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event, Started
 from trading.domain.orders import Order, OrderState, Purpose
 from trading.engine.adoption import is_left_to_a_person
 from trading.engine.config import EngineConfig
@@ -29,6 +31,7 @@ from trading.live.database_calls import DatabaseCalls
 from trading.live.notices import Notices
 from trading.live.reporter import Reporter
 from trading.live.requests import Requests
+from trading.live.traffic import Traffic
 from trading.market.feed import Feed
 from trading.monitoring.health import HealthLimits
 from trading.monitoring.watchdog import STALLED_AFTER_SECONDS, Watchdog
@@ -39,9 +42,10 @@ from trading.utils.shutdown import POLICIES, GracefulShutdownHandler
 
 log = structlog.get_logger(__name__)
 
-ROUNDS_MAX = 1_000
 BATCHES_AHEAD = 8
 POLL_SECONDS = 0.5
+TICK_SECONDS = 0.5
+"""Where time is the wall clock's, the engine is told it so often."""
 RETRY_SECONDS = 1.0
 READY_WITHIN_SECONDS = 120.0
 DOUBT_QUESTIONS_MAX = 5
@@ -111,10 +115,18 @@ class TradingManager:
         self.requests = Requests(exchange, self._entries_stopped)
         self.beat_at = time.monotonic()
         self.phase = "starting"
-        self.snapshots = 0
+        self.on_candle_time = isinstance(exchange, CandleDriven)
         self._next_poll = 0.0
+        self._next_tick = 0.0
         self._stops: list[Command] = []
         self.shutdown = GracefulShutdownHandler(manager=self, timeout=shutdown_timeout_s)
+        self.traffic = Traffic(
+            self.line,
+            self.requests,
+            in_rounds=self.on_candle_time,
+            on_answer=self.shutdown.wake.set,
+            on_beat=self._beat,
+        )
         self.watchdog = Watchdog(lambda: self.beat_at, self.shutdown.left, stalled_after_s=stalled_after_s)
         self.shutdown.register()
 
@@ -152,7 +164,7 @@ class TradingManager:
         if isinstance(self.exchange, CandleDriven):
             for symbol, known in sorted(self.engine.state.symbols.items()):
                 await self.exchange.observe(symbol, known.last_close_ms, known.price)
-        await self.pump([Started(time_ms=self.engine.state.now_ms, bot_id=self.config.bot_id)])
+        await self.pump([Started(time_ms=self.now_ms(), bot_id=self.config.bot_id)])
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while not self.engine.ready and not self.shutdown.requested:
             if time.monotonic() > deadline:
@@ -178,11 +190,14 @@ class TradingManager:
         stand still: nothing has to be waited for.
         """
         seconds = self.config.timing.query_ms / 1000
-        for _ in range(DOUBT_QUESTIONS_MAX):
+        deadline = time.monotonic() + DOUBT_QUESTIONS_MAX * seconds
+        for question in count():
             doubtful = (order for order in self._live() if order.state in _IN_DOUBT or order.absences)
             if all(map(is_left_to_a_person, doubtful)) or self.shutdown.requested:
                 return
-            if not isinstance(self.exchange, CandleDriven):
+            if question >= DOUBT_QUESTIONS_MAX if self.on_candle_time else time.monotonic() > deadline:
+                return
+            if not self.on_candle_time:
                 await self.wait(seconds)
             await self.tick(seconds)
 
@@ -218,7 +233,10 @@ class TradingManager:
                     await self._poll()
                 # Signals and the feed get their turn between any two batches.
                 await asyncio.sleep(0)
-                if self.line.is_down and (queue.empty() or isinstance(self.exchange, CandleDriven)):
+                if not self.on_candle_time and (self.traffic.has_answers or self.beat_at >= self._next_tick):
+                    self._next_tick = self.beat_at + TICK_SECONDS
+                    await self.pump([ClockTick(time_ms=self.now_ms())], may_wait=not self.line.is_down)
+                if self.line.is_down and (queue.empty() or self.on_candle_time):
                     # Where time is the candles', it stands still until the journal can be written again.
                     await self.wait(POLL_SECONDS)
                     await self.pump([])
@@ -311,29 +329,28 @@ class TradingManager:
         return True
 
     async def pump(self, events: Sequence[Event], *, may_wait: bool = False) -> None:
-        """Handle events, commit, carry out what follows, handle the answers, until nothing follows any more."""
-        for _ in range(ROUNDS_MAX):
-            self.beat_at = time.monotonic()
-            actions = await self.line.take(events, may_wait=may_wait)
-            if not actions:
-                return
-            self.beat_at = time.monotonic()
-            events = await self.requests.carry_out(actions, self.engine.state.now_ms)
-            if not events:
-                return
-            self.snapshots += sum(isinstance(event, AccountSnapshot) for event in events)
-        raise InvariantViolated(f"no rest after {ROUNDS_MAX} rounds of events at {self.engine.state.now_ms}")
+        """Handle events, commit, carry out what follows (see `Traffic`)."""
+        await self.traffic.pump(events, may_wait=may_wait)
 
     async def tick(self, seconds: float) -> None:
-        """Tell the engine that time went on although no candle says so."""
-        await self.pump([ClockTick(time_ms=self.engine.state.now_ms + round(seconds * 1000))])
+        """Tell the engine that time went on although no candle says so: by so much, or to what the wall clock says."""
+        now_ms = self.engine.state.now_ms + round(seconds * 1000) if self.on_candle_time else self.now_ms()
+        await self.pump([ClockTick(time_ms=now_ms)])
+
+    def now_ms(self) -> int:
+        """The time of what happens now: that of the candles where they drive the exchange, else the wall clock's."""
+        now_ms = self.engine.state.now_ms
+        return now_ms if self.on_candle_time else max(now_ms, wall_ms())
+
+    def _beat(self) -> None:
+        self.beat_at = time.monotonic()
 
     async def _entries_stopped(self) -> str:
         """Empty, or why no entry may be sent now."""
         return self.engine.entries_blocked() or await self.database.entries_stopped() or self.engine.entries_blocked()
 
     async def wait(self, seconds: float) -> None:
-        """Sleep, at most so long: less when a stop is asked for or a batch has come."""
+        """Sleep, at most so long: less when a stop is asked for, or a batch or an answer has come."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.shutdown.wake.wait()
@@ -344,7 +361,7 @@ class TradingManager:
         self._next_poll = time.monotonic() + POLL_SECONDS
         state = self.engine.state
         commands = await self.database.poll(
-            state.now_ms, self.phase, killed=bool(state.safety.killed), report=self.reporter.look()
+            self.now_ms(), self.phase, killed=bool(state.safety.killed), report=self.reporter.look()
         )
         for command in commands:
             log.info("command.taken", kind=command.kind, target=command.target, by=command.by, reason=command.reason)
@@ -410,6 +427,7 @@ class TradingManager:
         if code != ExitCode.FORCED:
             await self.database.answer_stops(self._stops, f"{ENDED}{code}")
             await self.database.beat("stopped")
+        await self.traffic.close()
         self._notices.close(NOTICES_SECONDS)
         self.line.close()
         await self.database.close()

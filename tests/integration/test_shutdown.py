@@ -31,7 +31,6 @@ from trading.domain.errors import TradingError
 from trading.domain.events import CommandKind
 from trading.domain.orders import OrderState, Purpose
 from trading.exit_codes import ExitCode
-from trading.live.requests import Requests
 from trading.safety.checks import Limits
 from trading.state import TradingState
 from trading.store.commands import queue_command
@@ -304,7 +303,7 @@ def test_a_feed_that_fails_leaves_positions_with_their_stops(tmp_path: Path) -> 
 def test_an_exchange_that_never_answers_ends_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "READY_WITHIN_SECONDS", 0.0)
     bot = holding_bot(tmp_path)
-    bot.manager.requests = Requests(bot.exchange, bot.manager.database.entries_stopped, timeout_s=0.2)
+    bot.manager.requests._timeout_s = 0.2
     hold_up(bot)()
     assert bot.run() == ExitCode.FAILED
     assert told(bot) == ["BOT_FAILED"]

@@ -16,7 +16,8 @@ class Exchange(Protocol):
     """One account at one exchange.
 
     `submit` is called at most once for an order. A time-out, a 5xx or a lost connection is `OrderUnknown` (or
-    `CancelUnknown`, `QueryFailed`), never a rejection.
+    `CancelUnknown`, `QueryFailed`), never a rejection. Requests overlap: while one is under way others are made, and an
+    order whose `submit` has not come back is not conclusively absent.
     """
 
     instruments: Mapping[str, Instrument]

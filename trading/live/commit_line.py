@@ -17,7 +17,7 @@ import structlog
 from trading.clock import wall_ms
 from trading.domain.actions import Action, Level, Notify, SubmitOrder
 from trading.domain.candles import Candle
-from trading.domain.events import CandleClosed, Command, CommandKind, EntriesLatched, Event, OrderFilled
+from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, EntriesLatched, Event, OrderFilled
 from trading.engine.engine import Engine
 from trading.monitoring.report import Fault
 from trading.store.batch import AnyJournal, Batch, EquityPoint
@@ -75,8 +75,8 @@ class CommitLine:
 
     @property
     def has_uncommitted(self) -> bool:
-        """Whether events have been handled that no commit holds yet. They led to no action."""
-        return bool(self._events)
+        """Whether what has been handled is worth a commit that no commit holds yet: more than that time went on."""
+        return self.has_unsaved or any(type(event) is not ClockTick for event in self._events)
 
     @property
     def has_unsaved(self) -> bool:

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 REQUEST_TIMEOUT_SECONDS = 10.0
 REQUEST_SECONDS_MIN = 0.2
+LOOK_SECONDS_MAX = 3.0
+"""An entry waits for so long to hear whether it may be sent: less than the engine waits before it doubts the order."""
 
 T = TypeVar("T")
 
@@ -72,10 +74,14 @@ class Requests:
             return now + self._timeout_s
         return max(min(now + self._timeout_s, self._until), now + REQUEST_SECONDS_MIN)
 
+    def begin(self, actions: Sequence[Action], now_ms: int) -> list[Awaitable[Sequence[Event]]]:
+        """The requests for these actions, in their order: to be awaited all at once."""
+        requests = (self._request(action, now_ms) for action in actions)
+        return [request for request in requests if request is not None]
+
     async def carry_out(self, actions: Sequence[Action], now_ms: int) -> list[Event]:
         """All of these at once; their answers in the order of the actions."""
-        requests = (self._request(action, now_ms) for action in actions)
-        answers = await asyncio.gather(*(request for request in requests if request is not None))
+        answers = await asyncio.gather(*self.begin(actions, now_ms))
         return [event for answer in answers for event in answer]
 
     def _request(self, action: Action, now_ms: int) -> Awaitable[Sequence[Event]] | None:
@@ -100,7 +106,9 @@ class Requests:
 
     async def _enter(self, order: Approved[OrderIntent], now_ms: int) -> Sequence[Event]:
         """Send an entry if nothing stops it at this moment; a database that does not say so in time does."""
-        why = await self._answered(self._entries_stopped(), "the kill switch could not be read in time")
+        why = await self._answered(
+            self._entries_stopped(), "the kill switch could not be read in time", within_s=LOOK_SECONDS_MAX
+        )
         if why:
             order_id = order.value.client_order_id
             return [OrderRejected(time_ms=now_ms, client_order_id=order_id, code=NOT_SENT, message=why)]
@@ -136,10 +144,11 @@ class Requests:
         self.record.note(kind, time.perf_counter() - began, answered=not is_lost)
         return answer
 
-    async def _answered(self, pending: Awaitable[T], lost: T) -> T:
+    async def _answered(self, pending: Awaitable[T], lost: T, within_s: float = float("inf")) -> T:
         """The answer, or `lost` where it does not come in time."""
+        give_up_at = min(self._give_up_at(), asyncio.get_running_loop().time() + within_s)
         try:
-            async with asyncio.timeout_at(self._give_up_at()) as waiting:
+            async with asyncio.timeout_at(give_up_at) as waiting:
                 self._waiting.add(waiting)
                 try:
                     return await pending

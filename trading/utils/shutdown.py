@@ -208,7 +208,7 @@ class GracefulShutdownHandler:
         await self._until(lambda: not manager.line.has_unsaved, protect_at)
 
     async def _command(self, kind: CommandKind) -> None:
-        now_ms = self.manager.engine.state.now_ms
+        now_ms = self.manager.now_ms()
         await self.manager.pump(
             [Command(time_ms=now_ms, id=f"stop-{kind}", kind=kind, by="shutdown", reason="shutdown")]
         )
@@ -229,11 +229,14 @@ class GracefulShutdownHandler:
     async def _is_confirmed(self, deadline: float) -> bool:
         """Whether the exchange has told the account's state after all that was done; asks until it does."""
         manager = self.manager
-        seen = manager.snapshots
-        while manager.snapshots == seen:
+        traffic = manager.traffic
+        # What was asked before may be told from before what was done.
+        await self._until(lambda: not traffic.is_waiting, deadline)
+        seen = traffic.snapshots
+        while traffic.snapshots == seen:
             await self._command(CommandKind.RECONCILE)
             ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
-            await self._until(lambda: manager.snapshots > seen, min(ask_again_at, deadline))
+            await self._until(lambda: traffic.snapshots > seen, min(ask_again_at, deadline))
         self._checked = True
         return True
 

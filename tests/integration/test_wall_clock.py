@@ -1,0 +1,138 @@
+"""A bot on an exchange of the wall clock, over a real socket: lost answers, kill -9, and time that needs no candle."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.builders import BTC, D
+from tests.support.exchange_server import ExchangeServer, SocketExchange
+from tests.support.processes import BotProcess, rows, until
+from tests.support.wall_bot import Eager, WallFeed, wall_manager
+from trading.domain.candles import Candle
+from trading.domain.decisions import Signal
+from trading.domain.events import Event
+from trading.domain.orders import Approved, OrderIntent, OrderState, Purpose
+from trading.exit_codes import ExitCode
+from trading.manager import TradingManager
+
+BALANCES = {"USDT": D(10_000)}
+ONE = {BTC.symbol: BTC}
+
+
+def bot(folder: Path, server: ExchangeServer, policy: str = "keep") -> BotProcess:
+    command = [sys.executable, "-m", "tests.support.wall_bot", str(folder), str(server.port), policy]
+    return BotProcess(folder, command=command)
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+def test_row_34_an_accepted_order_whose_answers_are_lost_stays_one_order_over_kill_9(tmp_path: Path, lost: int) -> None:
+    """The reply to the entry never comes, nor the first answers about it; the bot is killed in between, twice."""
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        server.lose("submit entry", lost)
+        server.lose("query", lost)
+        for _ in range(2):
+            with bot(tmp_path, server) as killed:
+                until(lambda: server.taken("submit entry"), "the entry arrives")
+                killed.signal(signal.SIGKILL)
+                assert killed.end() == -signal.SIGKILL
+        with bot(tmp_path, server) as last:
+            until(lambda: any(not o.state.is_final for o in server.orders(Purpose.STOP)), "the position has its stop")
+            since = server.taken("account")
+            until(lambda: server.taken("account") > since, "another look at the account")
+            last.signal(signal.SIGTERM)
+            assert last.end() == ExitCode.OK, last.tail()
+        (entry,) = server.orders(Purpose.ENTRY)
+        assert entry.state is OrderState.FILLED
+        assert sum(not order.state.is_final for order in server.orders(Purpose.STOP)) == 1
+        assert server.total("BTC") == entry.filled
+        stored = rows(tmp_path / "tradebot.db", "SELECT client_order_id, state FROM orders WHERE purpose = 'entry'")
+        assert stored == [(entry.intent.client_order_id, "filled")]
+
+
+def test_one_signal_sells_everything_and_ends_with_0(tmp_path: Path) -> None:
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        with bot(tmp_path, server, "flatten") as running:
+            until(lambda: server.orders(Purpose.STOP), "the position has its stop")
+            running.signal(signal.SIGTERM)
+            assert running.end() == ExitCode.OK, running.tail()
+        assert all(order.state.is_final for order in server.orders())
+        assert (server.total("BTC"), server.total("USDT")) == (0, 10_000)
+
+
+class Hanging(SocketExchange):
+    """Some of whose requests never come back, as `hangs` says."""
+
+    hangs: Callable[[str, str], bool] = staticmethod(lambda kind, subject: False)
+
+    async def submit(self, order: Approved[OrderIntent], now_ms: int) -> Sequence[Event]:
+        events = await super().submit(order, now_ms)
+        if self.hangs("submit", order.value.purpose):
+            await asyncio.Event().wait()
+        return events
+
+    async def account(self, token: int, now_ms: int) -> Sequence[Event]:
+        if self.hangs("account", ""):
+            await asyncio.Event().wait()
+        return await super().account(token, now_ms)
+
+
+def run_until(manager: TradingManager, done: Callable[[], bool], *, seconds_max: float = 60) -> int:
+    """Run a bot in this process until `done`, then stop it; the exit code."""
+
+    async def both() -> int:
+        running = asyncio.create_task(manager.run())
+        async with asyncio.timeout(seconds_max):
+            while not done() and not running.done():  # noqa: ASYNC110 - another thread's state
+                await asyncio.sleep(0.01)
+        manager.shutdown.request("test")
+        return await running
+
+    return asyncio.run(both())
+
+
+def test_time_goes_on_without_candles(tmp_path: Path) -> None:
+    """One candle, then silence: the answer to the stop is lost, it is asked about; the account is read once more."""
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        exchange = Hanging(ONE, server.port)
+        exchange.hangs = lambda kind, subject: (kind, subject) == ("submit", Purpose.STOP)
+        manager = wall_manager(tmp_path, exchange, WallFeed(candles=1), Eager(), policy="keep")
+
+        def done() -> bool:
+            stops = [o for o in manager.engine.state.orders.values() if o.intent.purpose is Purpose.STOP]
+            return [o.state for o in stops] == [OrderState.OPEN] and server.taken("account") >= 2
+
+        assert run_until(manager, done) == ExitCode.OK
+        assert server.taken("query") >= 1
+        assert len(server.orders(Purpose.ENTRY)) == len(server.orders(Purpose.STOP)) == 1
+
+
+def test_a_request_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
+    """A question for the account hangs: what is bought then gets its stop long before the question is given up."""
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        exchange = Hanging(ONE, server.port)
+        hanging_since: list[float] = []
+
+        def hangs(kind: str, _subject: str) -> bool:
+            if kind == "account" and server.taken("account"):
+                hanging_since.append(time.monotonic())
+                return True
+            return False
+
+        class OnceItHangs(Eager):
+            def on_candle(self, candle: Candle) -> Signal | None:
+                return super().on_candle(candle) if hanging_since else None
+
+        exchange.hangs = hangs
+        manager = wall_manager(tmp_path, exchange, WallFeed(), OnceItHangs(), policy="keep", shutdown_timeout_s=5.0)
+        manager.requests._timeout_s = 3600.0
+        code = run_until(manager, lambda: bool(server.orders(Purpose.STOP)))
+        assert code == ExitCode.LEFT_OPEN, "nothing was checked with the exchange"
+        assert server.taken("account") == 1
+        assert len(server.orders(Purpose.STOP)) == 1
