@@ -23,6 +23,10 @@ installed=$(cd "$work" && "$work/venv/bin/python" -c 'import os, trading; print(
 (cd "$work/source/trading" && find . -type f ! -name '*.pyc' | sort) >"$work/in-source"
 (cd "$installed" && find . -type f ! -name '*.pyc' | sort) >"$work/in-wheel"
 diff "$work/in-source" "$work/in-wheel"
+grep -qx './web/static/index.html' "$work/in-wheel" || {
+    echo "the dashboard's page is not in the wheel: make page builds it" >&2
+    exit 1
+}
 
 # It makes its database with its own migrations, and trades: an hour of candles, then the end.
 cd "$work"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Watched, chromium, why_not
-from tests.support.dashboards import Dashboard
+from tests.support.dashboards import Dashboard, traded_and_stopped
 
 Open = Callable[..., Watched]
 
@@ -47,6 +48,12 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         running.wait_until_served()
         running.wait_for("/trades", lambda found: len(found["items"]) >= 2)
         yield running
+
+
+@pytest.fixture(scope="session")
+def finished_bot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a bot that has traded and was stopped. To be copied, not changed."""
+    return traded_and_stopped(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,6 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 from tests.browser.test_page_shows import PAGES
 from tests.support.browser import PASSWORD
-from tests.support.dashboards import traded_and_stopped
 from tests.support.web import Served, serving, web_app
 
 pytestmark = pytest.mark.browser
@@ -28,10 +28,10 @@ TEXTS = {
 }
 
 
-@pytest.fixture
-def poisoned(tmp_path: Path) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def poisoned(finished_bot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A dashboard on a database that somebody has filled with markup, as far as its tables let him."""
-    data = traded_and_stopped(tmp_path)
+    data = shutil.copytree(finished_bot, tmp_path_factory.mktemp("poisoned") / "data")
     database = sqlite3.connect(data / "tradebot.db")
     with database:
         for table, columns in TEXTS.items():

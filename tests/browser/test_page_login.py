@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,21 +12,16 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.support.browser import PASSWORD, Watched
-from tests.support.dashboards import traded_and_stopped
 from tests.support.web import Served, serving, web_app
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return traded_and_stopped(tmp_path_factory.mktemp("finished"))
-
-
 @pytest.fixture
-def served(finished: Path) -> Iterator[Served]:
-    """A dashboard on it."""
-    with serving(web_app(finished, settings={"DASHBOARD_PASSWORD": PASSWORD})) as server:
+def served(finished_bot: Path, tmp_path: Path) -> Iterator[Served]:
+    """A dashboard on what a bot has left that was stopped."""
+    data = shutil.copytree(finished_bot, tmp_path / "data")
+    with serving(web_app(data, settings={"DASHBOARD_PASSWORD": PASSWORD})) as server:
         yield server
 
 

@@ -23,6 +23,25 @@ export function ClosePosition({ position, onClose }: { position: Position; onClo
   );
 }
 
+export function CloseAll({ onClose }: { onClose: () => void }): JSX.Element {
+  const wish = useWish("/positions/close-all", "Close all positions");
+  return (
+    <Confirm
+      title="Close all positions?"
+      action="Sell everything at market"
+      isDanger
+      asksReason
+      run={(reason) => wish.send({ reason })}
+      onClose={onClose}
+    >
+      <p>
+        Sells everything that is held and cancels every entry order. The bot goes on and may buy again; pause it, or set the
+        kill switch, if it must not.
+      </p>
+    </Confirm>
+  );
+}
+
 export function CancelOrder({ order, onClose }: { order: Order; onClose: () => void }): JSX.Element {
   const wish = useWish(`/orders/${order.id}/cancel`, `Cancel the ${order.purpose} order in ${order.symbol}`);
   return (

@@ -25,7 +25,7 @@ interface Happening extends Mark {
 }
 
 export function CandleChart({ symbol }: { symbol: string }): JSX.Element {
-  const series = useResource<CandleSeries>("/candles", { symbol, limit: BARS });
+  const series = useResource<CandleSeries>("/candles", { symbol, limit: BARS }, news.snapshot);
   const sinceMs = series.data?.items[0]?.time_ms;
   const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
   const asked = since === undefined ? null : undefined;

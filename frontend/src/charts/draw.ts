@@ -159,9 +159,11 @@ export class CandleDrawing {
   }
 
   show(bars: readonly Bar[]): void {
+    const isFirst = this.#lastMs === 0;
     this.#lastMs = bars.at(-1)?.time_ms ?? 0;
     this.#candles.setData(bars.map(candleOf));
     this.#volume.setData(bars.map(volumeOf));
+    if (!isFirst) return;
     const shown = Math.min(bars.length, Math.max(40, Math.round(this.#chart.timeScale().width() / PIXELS_PER_BAR)));
     this.#chart.timeScale().setVisibleLogicalRange({ from: bars.length - shown, to: bars.length + 4 });
   }

@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { useResource } from "../api/resource.ts";
 import type { EquitySeries } from "../api/types.ts";
 import { money, signed, shortMoment } from "../format.ts";
-import { equity, isReady } from "../live/store.ts";
+import { equity, isReady, news } from "../live/store.ts";
 import { Failure, Panel } from "../ui/page.tsx";
 import { Segments } from "../ui/segments.tsx";
 import { ChartFigure, useDrawing } from "./canvas.tsx";
@@ -22,7 +22,7 @@ export function EquityChart(): JSX.Element {
   const [endMs, setEndMs] = useState<number>();
   useEffect(() => setEndMs(equity.peek()?.time_ms), [span, isReady.value]);
   const since = SPANS[span] && endMs !== undefined ? new Date(endMs - SPANS[span]).toISOString() : undefined;
-  const found = useResource<EquitySeries>(isReady.value ? "/equity" : null, { since, points: 500 });
+  const found = useResource<EquitySeries>(isReady.value ? "/equity" : null, { since, points: 500 }, news.snapshot);
   const [container, drawing] = useDrawing<EquityDrawing>((draw, element) => new draw.EquityDrawing(element));
 
   useEffect(() => {

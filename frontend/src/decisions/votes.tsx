@@ -6,27 +6,31 @@ import { score } from "../format.ts";
 import { Table } from "../ui/table.tsx";
 import type { Column } from "../ui/table.tsx";
 
+/** What the longest bar stands for at least, so that weak votes look weak. */
+const LONGEST_BAR_MIN = 0.25;
+
 /** What a vote adds: score × confidence × weight. */
 function pull(vote: Vote): number {
   return vote.score * vote.confidence * vote.weight;
 }
 
-const COLUMNS: readonly Column<Vote>[] = [
+const columns = (most: number): readonly Column<Vote>[] => [
   { label: "Analyst", isTitle: true, cell: (vote) => vote.analyst.replaceAll("_", " ") },
   { label: "Score", isNumber: true, cell: (vote) => score(vote.score) },
   { label: "Confidence", isNumber: true, cell: (vote) => `${Math.round(vote.confidence * 100)} %` },
   { label: "Weight", isNumber: true, cell: (vote) => vote.weight.toFixed(2) },
   { label: "Adds", isNumber: true, cell: (vote) => score(pull(vote)) },
-  { label: "For or against", cell: (vote) => <Bar value={pull(vote)} of={0.25} /> },
+  { label: "For or against", cell: (vote) => <Bar value={pull(vote)} of={most} /> },
   { label: "Reason", isText: true, cell: (vote) => vote.reason },
 ];
 
 export function Votes({ votes }: { votes: readonly Vote[] }): JSX.Element {
   const sorted = [...votes].sort((a, b) => Math.abs(pull(b)) - Math.abs(pull(a)));
+  const most = Math.max(LONGEST_BAR_MIN, ...sorted.map((vote) => Math.abs(pull(vote))));
   return (
     <Table
       caption="Votes, the weightiest first"
-      columns={COLUMNS}
+      columns={columns(most)}
       rows={sorted}
       keyOf={(vote) => vote.analyst}
       empty="No analyst voted."

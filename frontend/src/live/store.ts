@@ -35,6 +35,8 @@ export const news = {
   metrics: signal(0),
   alert: signal(0),
   anything: signal(0),
+  /** Something may have been missed: all that was asked before is old. */
+  snapshot: signal(0),
 };
 
 interface Snapshot {

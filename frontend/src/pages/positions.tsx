@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { CancelOrder, ClosePosition, ResolveOrder } from "../actions/dialogs.tsx";
+import { CancelOrder, CloseAll, ClosePosition, ResolveOrder } from "../actions/dialogs.tsx";
 import { useResource } from "../api/resource.ts";
 import type { Order, Page, Position } from "../api/types.ts";
 import { money, price, quantity, sentence, words } from "../format.ts";
@@ -15,6 +15,7 @@ import type { Column } from "../ui/table.tsx";
 import { Lamp, Money, Percent, Profit, Tag, Time, Unknown } from "../ui/values.tsx";
 
 const closing = signal<Position | undefined>(undefined);
+const isClosingAll = signal(false);
 const cancelling = signal<Order | undefined>(undefined);
 const resolving = signal<Order | undefined>(undefined);
 
@@ -116,7 +117,16 @@ export function Positions(): JSX.Element {
     <>
       <PageHead title="Positions and orders" />
       <div class="stack">
-        <Panel title={`Open positions${quote ? ` · money in ${quote}, after fees` : ""}`}>
+        <Panel
+          title={`Open positions${quote ? ` · money in ${quote}, after fees` : ""}`}
+          tools={
+            held.length > 1 && (
+              <button type="button" class="button button--small" onClick={() => (isClosingAll.value = true)}>
+                Close all …
+              </button>
+            )
+          }
+        >
           {isReady.value ? (
             <>
               <Table
@@ -148,6 +158,7 @@ export function Positions(): JSX.Element {
         <FinishedOrders />
       </div>
       {closing.value && <ClosePosition position={closing.value} onClose={() => (closing.value = undefined)} />}
+      {isClosingAll.value && <CloseAll onClose={() => (isClosingAll.value = false)} />}
       {cancelling.value && <CancelOrder order={cancelling.value} onClose={() => (cancelling.value = undefined)} />}
       {resolving.value && <ResolveOrder order={resolving.value} onClose={() => (resolving.value = undefined)} />}
     </>

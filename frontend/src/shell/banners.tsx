@@ -2,10 +2,8 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { duration } from "../format.ts";
 import { connection, retryNow } from "../live/socket.ts";
 import { status, statusProblem } from "../live/status.ts";
-import { heardAt } from "../live/store.ts";
 import { Coded } from "../ui/coded.tsx";
 import { Time } from "../ui/values.tsx";
 
@@ -35,14 +33,8 @@ function Lost(): JSX.Element | null {
   return (
     <div class="banner banner--bad" data-testid="connection-lost">
       <span>
-        Connection to the dashboard lost {now - found.sinceMs < 1_000 ? "just now" : `${duration(now - found.sinceMs)} ago`}. What is shown is how things stood then
-        {heardAt.value && (
-          <>
-            {" "}
-            (<Time at={heardAt.value} as="clock" /> UTC)
-          </>
-        )}
-        .
+        Connection to the dashboard lost at <Time at={found.sinceMs} as="clock" /> UTC. What is shown is how things stood
+        then.
       </span>
       <span aria-live="off">{wait > 0 ? `Next try in ${wait} s.` : "Trying …"}</span>
       <button type="button" class="button button--small" onClick={retryNow}>
