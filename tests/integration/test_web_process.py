@@ -61,7 +61,7 @@ def test_it_serves_alone_and_ends_in_order(tmp_path: Path) -> None:
         assert server.end() == 0
 
 
-def test_a_taken_port_ends_it_and_says_so(tmp_path: Path) -> None:
+def test_row_39_a_dashboard_that_cannot_listen_ends_and_says_why(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -136,8 +136,7 @@ def test_the_dashboard_ends_with_a_bot_that_is_killed(tmp_path: Path) -> None:
         until(lambda: not is_alive(child), "the dashboard has ended too")
 
 
-def test_a_taken_port_does_not_stop_the_bot(tmp_path: Path) -> None:
-    """Row 39 of the list of faults: alive and never trading because the port of its API was taken."""
+def test_row_39_a_taken_port_does_not_stop_the_bot(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

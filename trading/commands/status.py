@@ -39,11 +39,18 @@ def command(data_dir: str | None, as_json: bool) -> None:
     finally:
         queries.close()
     now_ms = time.time_ns() // 1_000_000
-    label = DEMO_LABEL if settings.is_demo else ""
+    label = market_of(status, DEMO_LABEL if settings.is_demo else "")
     if as_json:
         output.print_json(as_json_of(status, holder, now_ms, label))
     else:
         output.print_facts(facts_of(status, holder, now_ms, label))
+
+
+def market_of(status: Status, by_settings: str) -> str:
+    """What the prices are, where they are made up: by the bot's own word, or before its first start by the settings."""
+    if status.facts is not None:
+        return status.facts.market if status.facts.is_demo else ""
+    return by_settings
 
 
 def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> dict[str, Any]:
@@ -78,7 +85,7 @@ def facts_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> 
 
     facts: list[tuple[str, Any]] = [("Bot", _alive(status, holder, now_ms))]
     if label:
-        facts.append(("Market", f"{label} (by the settings here)"))
+        facts.append(("Market", label if status.facts else f"{label} (by the settings here)"))
     account = status.account
     equity = equity_of(status)
     if account is not None and equity is not None:

@@ -87,7 +87,7 @@ class Require:
         return identity
 
 
-def _public() -> None:
+async def _public() -> None:
     """Lets everybody in."""
 
 

@@ -74,6 +74,11 @@ def context_of(connection: HTTPConnection) -> WebContext:
     return context
 
 
+async def _context(connection: HTTPConnection) -> WebContext:
+    # A plain function would need a thread for each request, and wait for one.
+    return context_of(connection)
+
+
 def _queries(connection: HTTPConnection) -> Iterator[Queries]:
     with context_of(connection).database.reading() as queries:
         yield queries
@@ -84,7 +89,7 @@ def _writer(connection: HTTPConnection) -> Iterator[sa.Engine]:
         yield engine
 
 
-Context = Annotated[WebContext, Depends(context_of)]
+Context = Annotated[WebContext, Depends(_context)]
 Reader = Annotated[Queries, Depends(_queries)]
 """The database for reading. Only for routes that are plain functions: they run in a thread of their own."""
 

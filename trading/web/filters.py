@@ -13,6 +13,9 @@ LIMIT_MAX = 1_000
 OFFSET_MAX = 10_000_000
 
 
+# Coroutines, so that they need no thread: those are for the database.
+
+
 class Paging(NamedTuple):
     """Which part of a list."""
 
@@ -27,7 +30,7 @@ class Span(NamedTuple):
     until_ms: int | None
 
 
-def _paging(
+async def _paging(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="most items of the answer")] = 100,
     offset: Annotated[int, Query(ge=0, le=OFFSET_MAX, description="items to leave out: `next_offset`")] = 0,
 ) -> Paging:
@@ -37,7 +40,7 @@ def _paging(
 _TIME_EXAMPLES = ["2025-06-01T12:30:00Z"]
 
 
-def _span(
+async def _span(
     since: Annotated[
         datetime | None, Query(description="from this time on (ISO 8601, UTC without a zone)", examples=_TIME_EXAMPLES)
     ] = None,
@@ -46,7 +49,7 @@ def _span(
     return Span(_ms(since), _ms(until))
 
 
-def _symbol(
+async def _symbol(
     symbol: Annotated[
         str | None, Query(max_length=40, description="only of this symbol", examples=["BTC/USDT"])
     ] = None,
@@ -54,7 +57,7 @@ def _symbol(
     return None if symbol is None else unified_symbol(symbol)
 
 
-def _needed_symbol(
+async def _needed_symbol(
     symbol: Annotated[str, Query(max_length=40, description="of which symbol", examples=["BTC/USDT"])],
 ) -> str:
     return unified_symbol(symbol)

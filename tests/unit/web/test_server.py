@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from fastapi import APIRouter, WebSocket
+from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
 from tests.support.web import serving, web_app
 from trading.domain.errors import InvariantViolated
 from trading.web.access import PUBLIC, Scope, authorize_websocket, require
 from trading.web.context import Reader
+from trading.web.database import THREADS
 from trading.web.routes import PARTS, Part
 
 
@@ -71,7 +74,7 @@ def test_a_fault_of_the_server_tells_its_id_and_nothing_else(tmp_path: Path) -> 
     def fault() -> int:
         raise RuntimeError("a secret of the inside")
 
-    with serving(web_app(tmp_path, parts=parts_with(router))) as served, served.stranger() as client:
+    with capture_logs(), serving(web_app(tmp_path, parts=parts_with(router))) as served, served.stranger() as client:
         answer = client.get("/fault")
     assert answer.status_code == 500
     assert "inside" not in answer.text
@@ -128,3 +131,28 @@ def test_a_websocket_needs_a_login_and_its_own_page(tmp_path: Path) -> None:
         with pytest.raises(InvalidStatus) as refused:
             served.websocket("/echo", headers={"Origin": "http://evil.example"})
         assert refused.value.response.status_code == 403
+
+
+def test_the_kill_switch_waits_for_nobody_who_reads(tmp_path: Path) -> None:
+    """Every thread of the other routes hangs; a kill gets through all the same."""
+    router, hold, hanging = APIRouter(), threading.Event(), threading.Semaphore(0)
+
+    @router.get("/slow", dependencies=[require(Scope.READ)])
+    def slow() -> int:
+        hanging.release()
+        return int(hold.wait(60))
+
+    with serving(web_app(tmp_path, parts=parts_with(router))) as served, served.owner() as client:
+        readers = [threading.Thread(target=lambda: client.get("/slow")) for _ in range(THREADS + 4)]
+        for reader in readers:
+            reader.start()
+        try:
+            for _ in range(THREADS):
+                assert hanging.acquire(timeout=30)
+            killed = client.post("/api/v1/safety/kill-switch/trigger", json={"reason": "now"})
+            assert killed.json()["latched"]
+            assert not hold.is_set()
+        finally:
+            hold.set()
+            for reader in readers:
+                reader.join()
