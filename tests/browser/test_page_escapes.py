@@ -25,6 +25,7 @@ TEXTS = {
     "orders": ("symbol", "reason", "message", "code"),
     "decisions": ("symbol", "regime", "veto", "veto_detail"),
     "fills": ("symbol", "fee_coin"),
+    "alerts": ("code", "symbol", "text"),
 }
 
 
@@ -75,7 +76,7 @@ def test_markup_in_any_text_is_shown_as_text(watch: Open, poisoned: Served) -> N
         )
         assert page.evaluate("document.querySelectorAll('img, main script').length") == 0, name
         assert page.evaluate("window.isHacked") is None, name
-    assert {"overview", "positions", "decisions", "trades", "safety"} <= set(seen)
+    assert {"overview", "positions", "decisions", "trades", "safety", "alerts"} <= set(seen)
 
 
 def test_markup_in_the_address_is_shown_as_text(watch: Open, poisoned: Served) -> None:

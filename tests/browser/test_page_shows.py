@@ -21,7 +21,7 @@ from trading.web import pages
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("overview", "chart", "positions", "decisions", "trades", "safety", "logs", "settings")
+PAGES = ("overview", "chart", "positions", "decisions", "trades", "safety", "alerts", "logs", "settings")
 SERIOUS = ("serious", "critical")
 WEIGHT_MAX = 300_000
 """Bytes of the whole page as it is sent, compressed."""
@@ -119,6 +119,16 @@ def test_limits_are_gauges_with_their_values(owner: Watched) -> None:
     )
     expect(page.get_by_test_id("kill-switch")).to_contain_text("Not set")
     expect(page.get_by_test_id("breaker")).to_contain_text("Closed")
+
+
+def test_alerts_are_told_as_they_come(owner: Watched) -> None:
+    page = owner.show("alerts")
+    table = page.get_by_role("table", name="Alerts")
+    expect(table).to_contain_text("info")
+    newest = table.get_by_role("row").nth(1)
+    expect(newest).not_to_have_text(newest.inner_text(), use_inner_text=True)
+    page.get_by_label("At least").select_option("critical")
+    expect(page.get_by_text("There is no such alert.")).to_be_visible()
 
 
 def test_the_log_is_followed_and_filtered(owner: Watched) -> None:

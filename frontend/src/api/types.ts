@@ -16,6 +16,7 @@ export type Decision = Schemas["DecisionView"];
 export type Vote = Schemas["VoteView"];
 export type EquityPoint = Schemas["EquityView"];
 export type EquitySeries = Schemas["EquitySeries"];
+export type Alert = Schemas["AlertView"];
 export type Candle = Schemas["CandleView"];
 export type CandleSeries = Schemas["CandleSeries"];
 export type Settings = Schemas["SettingsView"];

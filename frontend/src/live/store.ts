@@ -4,15 +4,17 @@ import { batch, signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import { toast } from "../ui/toast.tsx";
 import type { Tone } from "../ui/values.tsx";
-import type { Candle, CandleSeries, Decision, EquityPoint, Fill, Order, Position } from "../api/types.ts";
+import type { Alert, Candle, CandleSeries, Decision, EquityPoint, Fill, Order, Position } from "../api/types.ts";
 import type { Message } from "./socket.ts";
 
-const FILLS_KEPT = 50;
+const RECENT_KEPT = 50;
 const CANDLES_KEPT = 20;
 
 export const positions = signal<ReadonlyMap<string, Position>>(new Map());
 export const orders = signal<ReadonlyMap<string, Order>>(new Map());
 export const fills = signal<readonly Fill[]>([]);
+/** The last ones, the newest last. */
+export const alerts = signal<readonly Alert[]>([]);
 /** The newest decision of each symbol. */
 export const decisions = signal<ReadonlyMap<string, Decision>>(new Map());
 /** The newest candles of each symbol. */
@@ -46,6 +48,7 @@ interface Snapshot {
   decisions: Decision[];
   candles: CandleSeries[];
   equity: EquityPoint | null;
+  alerts: Alert[];
 }
 
 /** Take one message of the stream in. */
@@ -68,7 +71,7 @@ const READERS: Record<string, ((data: never) => void) | undefined> = {
     grow(news.order);
   },
   trade_executed(fill: Fill): void {
-    fills.value = [...fills.value, fill].slice(-FILLS_KEPT);
+    fills.value = [...fills.value, fill].slice(-RECENT_KEPT);
     grow(news.fill);
   },
   decision(decision: Decision): void {
@@ -85,7 +88,8 @@ const READERS: Record<string, ((data: never) => void) | undefined> = {
   health_update: () => grow(news.health),
   safety_update: () => grow(news.safety),
   metrics_update: () => grow(news.metrics),
-  alert(found: { level: string; text: string }): void {
+  alert(found: Alert): void {
+    alerts.value = [...alerts.value, found].slice(-RECENT_KEPT);
     const tone = LOUD[found.level];
     if (tone) toast(tone, found.text);
     grow(news.alert);
@@ -102,6 +106,7 @@ function takeSnapshot(found: Snapshot): void {
   decisions.value = new Map(found.decisions.map((decision) => [decision.symbol, decision]));
   candles.value = new Map(found.candles.map((series) => [series.symbol, series]));
   equity.value = found.equity;
+  alerts.value = found.alerts;
   isReady.value = true;
   for (const counter of Object.values(news)) grow(counter);
 }

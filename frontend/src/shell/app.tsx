@@ -4,6 +4,7 @@ import { isStale } from "../live/state.ts";
 import { listen } from "../live/socket.ts";
 import { followStatus, status } from "../live/status.ts";
 import { isReady, take } from "../live/store.ts";
+import { Alerts } from "../pages/alerts.tsx";
 import { Chart } from "../pages/chart.tsx";
 import { Decisions } from "../pages/decisions.tsx";
 import { Logs } from "../pages/logs.tsx";
@@ -28,6 +29,7 @@ const PAGES: Record<string, ComponentType | undefined> = {
   decisions: Decisions,
   trades: Trades,
   safety: Safety,
+  alerts: Alerts,
   logs: Logs,
   settings: Settings,
 };

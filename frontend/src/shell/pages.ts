@@ -14,6 +14,7 @@ export const PAGES: readonly PageEntry[] = [
   { id: "decisions", title: "Decisions", isMinor: true },
   { id: "trades", title: "Trades", isMinor: true },
   { id: "safety", title: "Safety" },
+  { id: "alerts", title: "Alerts", isMinor: true },
   { id: "logs", title: "Logs", isMinor: true },
   { id: "settings", title: "Settings", isMinor: true },
 ];
