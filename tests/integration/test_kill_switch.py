@@ -20,6 +20,7 @@ from tests.support.bots import (
     url_of,
 )
 from tests.support.builders import BTC, ENTER, ETH, MINUTE, T0
+from tests.support.postgres import both_databases
 from trading import manager as driver
 from trading.domain.events import CommandKind, Event, OrderUnknown
 from trading.domain.orders import Approved, OrderIntent, OrderState, Purpose
@@ -130,6 +131,7 @@ def kill_file(folder: Path) -> None:
     (folder / "KILL").touch()
 
 
+@both_databases
 @pytest.mark.parametrize(
     ("stopped", "veto"),
     [
@@ -156,6 +158,7 @@ def test_row_37_what_stopped_entries_stops_them_after_a_restart_too(
         queries.close()
 
 
+@both_databases
 def test_after_a_reset_it_trades_again(tmp_path: Path) -> None:
     killed_while_running(tmp_path)
     latch(tmp_path, reset=True)
@@ -164,6 +167,7 @@ def test_after_a_reset_it_trades_again(tmp_path: Path) -> None:
     assert bot.manager.engine.state.safety.killed == ""
 
 
+@both_databases
 def test_a_reset_reaches_a_bot_that_runs(tmp_path: Path) -> None:
     bot = entering_bot(tmp_path)
     killed = lambda: bool(bot.manager.engine.state.safety.killed)  # noqa: E731
@@ -179,6 +183,7 @@ def test_a_reset_reaches_a_bot_that_runs(tmp_path: Path) -> None:
 # -- latched and effective
 
 
+@both_databases
 def test_it_is_effective_as_soon_as_the_resting_entry_is_cancelled(tmp_path: Path) -> None:
     bot = entering_bot(tmp_path)
     steps = (entries(bot, OrderState.OPEN), lambda: latch(tmp_path)), (is_effective(tmp_path), stop(bot))
@@ -186,6 +191,7 @@ def test_it_is_effective_as_soon_as_the_resting_entry_is_cancelled(tmp_path: Pat
     assert [o.state for o in exchange_state(tmp_path).orders] == [OrderState.CANCELED]
 
 
+@both_databases
 @pytest.mark.parametrize("has_arrived", [True, False])
 def test_it_is_not_effective_while_an_answer_is_lost(tmp_path: Path, has_arrived: bool) -> None:
     """The answer to the entry is lost, and the exchange cannot be asked about it, until it can."""
@@ -220,6 +226,7 @@ def test_it_is_not_effective_while_an_answer_is_lost(tmp_path: Path, has_arrived
     assert Purpose.ENTRY not in resting(tmp_path)
 
 
+@both_databases
 def test_with_no_bot_it_is_effective_at_once(tmp_path: Path) -> None:
     killed_while_down(tmp_path)
     engine = open_beside_bot(url_of(tmp_path))

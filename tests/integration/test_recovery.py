@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.support.bots import PAPER, Bot, ListFeed, Signals, calm_batches, exchange_state, make_bot, resting
 from tests.support.builders import BTC, ENTER, ETH, T0
+from tests.support.postgres import both_databases
 from trading.domain.orders import OrderState, Purpose
 from trading.engine.tracking import LOST
 from trading.exchange.paper_file import PaperFile
@@ -34,6 +35,7 @@ def forget_stops(folder: Path) -> None:
     PaperFile.create(folder / PAPER, state, ["USDT"]).close()
 
 
+@both_databases
 def test_stops_that_the_exchange_lost_rest_again_before_anything_else(tmp_path: Path) -> None:
     run_through(tmp_path)
     assert resting(tmp_path) == [Purpose.STOP, Purpose.STOP]

@@ -25,6 +25,7 @@ from tests.support.bots import (
     url_of,
 )
 from tests.support.builders import BTC, ENTER, ETH, MINUTE, T0, D, config
+from tests.support.postgres import both_databases
 from trading import manager as driver
 from trading.domain.candles import Candle
 from trading.domain.errors import TradingError
@@ -105,6 +106,7 @@ def hold_up(bot: Bot, *kinds: str) -> Callable[[], None]:
 # -- what is left
 
 
+@both_databases
 @pytest.mark.parametrize("number", shutdown.SIGNALS)
 def test_a_signal_closes_everything_and_ends_with_0(tmp_path: Path, number: signal.Signals) -> None:
     bot = holding_bot(tmp_path)
@@ -119,6 +121,7 @@ def test_a_signal_closes_everything_and_ends_with_0(tmp_path: Path, number: sign
     assert told(bot)[-1] == "STOPPED"
 
 
+@both_databases
 @pytest.mark.parametrize("policy", ["keep", "cancel"])
 def test_positions_may_stay_with_their_stops(tmp_path: Path, policy: str) -> None:
     bot = holding_bot(tmp_path, policy=policy)
@@ -129,6 +132,7 @@ def test_positions_may_stay_with_their_stops(tmp_path: Path, policy: str) -> Non
     assert [order.state for order in saved.orders] == [OrderState.OPEN, OrderState.OPEN]
 
 
+@both_databases
 @pytest.mark.parametrize(("policy", "left"), [("flatten", []), ("cancel", [Purpose.STOP]), ("keep", [Purpose.STOP])])
 def test_no_entry_order_is_left_under_any_policy(tmp_path: Path, policy: str, left: list[Purpose]) -> None:
     bot = entering_bot(tmp_path)
@@ -137,6 +141,7 @@ def test_no_entry_order_is_left_under_any_policy(tmp_path: Path, policy: str, le
     assert ETH.symbol not in bot.manager.engine.state.positions
 
 
+@both_databases
 def test_the_policy_of_the_command_counts_and_it_is_answered_with_the_exit_code(tmp_path: Path) -> None:
     bot = holding_bot(tmp_path)
     ids: list[str] = []
@@ -157,6 +162,7 @@ def test_the_policy_of_the_command_counts_and_it_is_answered_with_the_exit_code(
     assert answers == ["refused: 'wildly' is none of flatten, cancel, keep", "ended with exit code 0"]
 
 
+@both_databases
 def test_a_stop_command_from_before_the_start_is_refused(tmp_path: Path) -> None:
     first = holding_bot(tmp_path, policy="keep")
     assert run_until(first, has_handled(first), stop(first)) == ExitCode.OK
@@ -168,6 +174,7 @@ def test_a_stop_command_from_before_the_start_is_refused(tmp_path: Path) -> None
     engine.dispose()
 
 
+@both_databases
 def test_a_stop_before_the_first_step_trades_nothing(tmp_path: Path) -> None:
     bot = holding_bot(tmp_path)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -178,6 +185,7 @@ def test_a_stop_before_the_first_step_trades_nothing(tmp_path: Path) -> None:
 # -- what hangs
 
 
+@both_databases
 def test_an_exchange_that_hangs_cannot_hold_it_up_and_the_stops_stay(tmp_path: Path) -> None:
     bot = holding_bot(tmp_path, shutdown_timeout_s=2.0)
     began: list[float] = []
@@ -191,8 +199,9 @@ def test_an_exchange_that_hangs_cannot_hold_it_up_and_the_stops_stay(tmp_path: P
     assert [p.symbol for p in TradingState.load(tmp_path / "state.json").positions] == BOTH
 
 
+@both_databases
 def test_what_cannot_be_sold_gets_its_stop_back(tmp_path: Path) -> None:
-    bot = holding_bot(tmp_path, shutdown_timeout_s=5.0)
+    bot = holding_bot(tmp_path, shutdown_timeout_s=10.0)
 
     async def before(kind: str, subject: str) -> None:
         order = bot.manager.engine.state.orders.get(subject)
@@ -205,6 +214,7 @@ def test_what_cannot_be_sold_gets_its_stop_back(tmp_path: Path) -> None:
     assert "position ETH/USDT 10 with its stop" in bot.told[-1].text
 
 
+@both_databases
 def test_it_does_not_end_with_0_before_the_exchange_has_confirmed(tmp_path: Path) -> None:
     bot = holding_bot(tmp_path, policy="keep", shutdown_timeout_s=2.0)
     assert run_until(bot, has_handled(bot), hold_up(bot, "account"), stop(bot)) == ExitCode.LEFT_OPEN
@@ -254,6 +264,7 @@ def test_an_alert_that_hangs_holds_nothing_up(tmp_path: Path, monkeypatch: pytes
     assert resting(tmp_path) == []
 
 
+@both_databases
 def test_a_second_signal_ends_it_at_once_with_a_list_of_what_is_left(tmp_path: Path) -> None:
     bot = holding_bot(tmp_path, shutdown_timeout_s=60.0)
     began: list[float] = []
@@ -287,6 +298,7 @@ def test_a_state_file_that_cannot_be_written_is_not_0(tmp_path: Path) -> None:
 # -- ends that nobody asked for
 
 
+@both_databases
 def test_a_feed_that_fails_leaves_positions_with_their_stops(tmp_path: Path) -> None:
     class FailingFeed(ListFeed):
         async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
@@ -300,6 +312,7 @@ def test_a_feed_that_fails_leaves_positions_with_their_stops(tmp_path: Path) -> 
     assert "FEED_FAILED" in told(bot)
 
 
+@both_databases
 def test_an_exchange_that_never_answers_ends_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "READY_WITHIN_SECONDS", 0.0)
     bot = holding_bot(tmp_path)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from tests.simulation.chaos.bot import Disk
 from tests.simulation.chaos.faults import MOMENT, Fault, Kind, Schedule
 from tests.simulation.chaos.replay import Ending, replay
 from tests.simulation.chaos.scenario import TIMING, Scenario, random_candles
@@ -43,9 +44,9 @@ class Scene(NamedTuple):
     signals: Callable[[], SignalSource]
     undisturbed: Ending
 
-    def play(self, *faults: Fault, log: bool = False) -> Ending:
-        """The same with faults."""
-        return replay(self.scenario, self.signals, Schedule(seed=1, faults=faults), log=log)
+    def play(self, *faults: Fault, log: bool = False, disk: Disk | None = None) -> Ending:
+        """The same with faults; on a database of its own, if one is given."""
+        return replay(self.scenario, self.signals, Schedule(seed=1, faults=faults), log=log, disk=disk)
 
 
 @cache

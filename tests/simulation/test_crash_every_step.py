@@ -6,13 +6,16 @@ lost or late on top, the invariants still hold. `make test` tries some of the mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.simulation.chaos.bot import Disk
 from tests.simulation.chaos.faults import RECOVERY, RECOVERY_REQUEST, REQUEST, Fault, Kind
+from tests.simulation.chaos.server_disk import ServerDisk
 from tests.simulation.crash_scenarios import Scene, crash, made_up, recorded
+from tests.support.postgres import PostgresServer
 
 MOMENTS_MIN = 500
 SOME = 60
@@ -41,19 +44,19 @@ HARMLESS: dict[str, Callable[[int], list[Fault]]] = {
 HARMFUL = {"with replies lost": Kind.REPLY_LOST, "with replies late": Kind.REPLY_LATE}
 
 
-def dies(scene: Scene, moments: Iterable[int], how: str) -> None:
+def dies(scene: Scene, moments: Iterable[int], how: str, disk: Disk | None = None) -> None:
     """Play the scene with a crash at each of the moments."""
     undisturbed = scene.undisturbed
     for moment in moments:
         where = f"dead {how} at moment {moment} ({undisturbed.moments[moment - 1]})"
         if how in HARMLESS:
-            ending = scene.play(*HARMLESS[how](moment))
+            ending = scene.play(*HARMLESS[how](moment), disk=disk)
             assert ending.violation == "", where
             assert ending.account == undisturbed.account, where
             assert ending.trades == undisturbed.trades, where
         else:
             faults = [crash(moment), *unheard(HARMFUL[how], scene, moment)]
-            ending = scene.play(*faults)
+            ending = scene.play(*faults, disk=disk)
             assert ending.violation == "", f"{where}: {'; '.join(map(str, faults))}"
         assert ending.lives > 1, where
 
@@ -78,6 +81,18 @@ def test_the_scenes_show_what_there_is_to_survive(recorded_scene: Scene) -> None
 def test_dead_at_some_moments(how: str) -> None:
     """A different residue for each way to die, so that together they cover more."""
     dies(made_up(), moments_of(made_up(), list(HARMLESS).index(how), SOME), how)
+
+
+@pytest.mark.parametrize("how", [*HARMLESS, *HARMFUL])
+def test_dead_at_some_moments_on_postgresql(how: str, server_disk: ServerDisk) -> None:
+    every = SOME * 10
+    dies(made_up(), moments_of(made_up(), 20 + [*HARMLESS, *HARMFUL].index(how), every), how, server_disk)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("how", [*HARMLESS, *HARMFUL])
+def test_dead_at_every_fourth_moment_on_postgresql(how: str, server_disk: ServerDisk) -> None:
+    dies(made_up(), moments_of(made_up(), [*HARMLESS, *HARMFUL].index(how) % 4, 4), how, server_disk)
 
 
 @pytest.mark.parametrize("how", HARMFUL)
@@ -109,3 +124,11 @@ def test_dead_at_every_moment_of_recorded_candles(how: str, part: int, recorded_
 def recorded_scene(recorded_candles: Path) -> Scene:
     """Three hours of BTC, ETH and SOL."""
     return recorded(recorded_candles)
+
+
+@pytest.fixture
+def server_disk(postgres: PostgresServer) -> Iterator[ServerDisk]:
+    """A database on PostgreSQL."""
+    disk = ServerDisk(postgres.create_made_database())
+    yield disk
+    disk.close()

@@ -157,9 +157,13 @@ class Bot:
         return asyncio.run(self.manager.run())
 
 
+ON_SERVER: dict[Path, str] = {}
+"""The databases that are not in their bot's folder but on a server, by folder."""
+
+
 def url_of(folder: Path) -> str:
-    """The database in `folder`."""
-    return f"sqlite:///{folder / 'tradebot.db'}"
+    """The database of the bot in `folder`: a file there, or what `ON_SERVER` says."""
+    return ON_SERVER.get(folder) or f"sqlite:///{folder / 'tradebot.db'}"
 
 
 def exchange_state(folder: Path) -> SimState:

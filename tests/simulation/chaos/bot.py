@@ -128,14 +128,21 @@ class Disk:
     """
 
     def __init__(self) -> None:
-        on = MEMORY_DISK if MEMORY_DISK.is_dir() else None
-        self._folder = tempfile.TemporaryDirectory(dir=on, prefix="chaos-")
-        self._path = Path(self._folder.name) / "bot.db"
+        self._folder = self._new_folder()
+        self._path = self._folder_path / "bot.db"
         url = f"sqlite:///{self._path}"
         ChaosJournal.open(url, BOT).close()
         self._empty = self._path.read_bytes()
         self.journal = ChaosJournal.open(url, BOT)
         self.journal.fail_where_told()
+
+    @staticmethod
+    def _new_folder() -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None, prefix="chaos-")
+
+    @property
+    def _folder_path(self) -> Path:
+        return Path(self._folder.name)
 
     @property
     def kill_file(self) -> Path:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tests.simulation.chaos.bot import Bot, Crash, Restless, the_disk
+from tests.simulation.chaos.bot import Bot, Crash, Disk, Restless, the_disk
 from tests.simulation.chaos.faults import Schedule
 from tests.simulation.chaos.judge import Judge
 from tests.simulation.chaos.run import quiet_logs
@@ -45,15 +45,25 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     log: tuple[str, ...]
 
 
-def replay(scenario: Scenario, signals: Callable[[], SignalSource], schedule: Schedule, *, log: bool = False) -> Ending:
-    """Play the candles to their end, whatever the schedule does to the bot, then sell everything."""
+def replay(
+    scenario: Scenario,
+    signals: Callable[[], SignalSource],
+    schedule: Schedule,
+    *,
+    log: bool = False,
+    disk: Disk | None = None,
+) -> Ending:
+    """Play the candles to their end, whatever the schedule does to the bot, then sell everything.
+
+    disk: where the database is, if not in memory.
+    """
     with quiet_logs():
-        return asyncio.run(_Replay(scenario, signals, schedule, log=log).play())
+        return asyncio.run(_Replay(scenario, signals, schedule, log=log, disk=disk or the_disk()).play())
 
 
 class _Replay:
     def __init__(
-        self, scenario: Scenario, signals: Callable[[], SignalSource], schedule: Schedule, *, log: bool
+        self, scenario: Scenario, signals: Callable[[], SignalSource], schedule: Schedule, *, log: bool, disk: Disk
     ) -> None:
         self.world = World(schedule, scenario)
         self.world.follows_bot = True
@@ -61,7 +71,7 @@ class _Replay:
         if log:
             self.world.log = []
         self.judge = Judge(self.world)
-        self.disk = the_disk()
+        self.disk = disk
         self.disk.clear()
         self._signals = signals
         self._moments: list[str] = []
