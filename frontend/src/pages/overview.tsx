@@ -10,6 +10,7 @@ import { decisions, fills, isReady, positions } from "../live/store.ts";
 import type { Decision, Fill, Status } from "../api/types.ts";
 import { href } from "../router.ts";
 import { Coded } from "../ui/coded.tsx";
+import { Limits } from "../safety/limits.tsx";
 import { PageHead, Panel, Waiting } from "../ui/page.tsx";
 import { Table } from "../ui/table.tsx";
 import type { Column } from "../ui/table.tsx";
@@ -17,6 +18,7 @@ import { Lamp, Money, Percent, Profit, Time } from "../ui/values.tsx";
 import { POSITION_COLUMNS } from "./positions.tsx";
 
 const FILLS_SHOWN = 8;
+const LIMITS = ["LIMIT_OPEN_POSITIONS", "LIMIT_GROSS_EXPOSURE", "DRAWDOWN_DAILY", "DRAWDOWN_TOTAL", "LOSING_STREAK"];
 
 export function Overview(): JSX.Element {
   const found = status.value;
@@ -35,6 +37,9 @@ function Standing({ found }: { found: Status }): JSX.Element {
       <Figures found={found} />
       <div class="columns">
         <EquityChart />
+        <div class="stack">
+          <Limits codes={LIMITS} />
+        </div>
       </div>
       <Panel title="Open positions" tools={<More page="positions" />}>
         <Table

@@ -4,15 +4,15 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { ResetBreaker, Pause, ResetKill, StopBot } from "../actions/switches.tsx";
 import { useResource } from "../api/resource.ts";
-import type { Command, KillSwitch, LimitGauge, Page, Trip } from "../api/types.ts";
-import { decimal, sentence, words } from "../format.ts";
+import type { Command, KillSwitch, Page, Trip } from "../api/types.ts";
+import { sentence, words } from "../format.ts";
 import { status } from "../live/status.ts";
 import { news } from "../live/store.ts";
 import { route } from "../router.ts";
 import { useEveryWhile } from "../safety/every.ts";
 import { KillDialog } from "../safety/kill.tsx";
+import { Limits } from "../safety/limits.tsx";
 import { KillSteps } from "../safety/steps.tsx";
-import { Gauge } from "../ui/gauge.tsx";
 import { PageHead, Panel, Waiting } from "../ui/page.tsx";
 import { Pager } from "../ui/pager.tsx";
 import { Table } from "../ui/table.tsx";
@@ -131,35 +131,6 @@ function EntriesPanel(): JSX.Element {
       </div>
     </Panel>
   );
-}
-
-function Limits(): JSX.Element {
-  const found = useResource<LimitGauge[]>("/safety/limits", {}, news.equity, 2_000);
-  return (
-    <Panel title="Limits">
-      {found.data ? (
-        <div class="gauges">
-          {found.data.map((gauge) => (
-            <Gauge
-              key={gauge.code}
-              label={sentence(gauge.name)}
-              share={Number(gauge.used_pct) / 100}
-              text={textOf(gauge)}
-              isDanger={!gauge.code.startsWith("LIMIT_")}
-            />
-          ))}
-          {found.data.length === 0 && <p class="empty">No bot has told its limits yet.</p>}
-        </div>
-      ) : (
-        <Waiting problem={found.problem} />
-      )}
-    </Panel>
-  );
-}
-
-function textOf({ value, limit, unit }: LimitGauge): string {
-  const places = unit === "%" ? 2 : 0;
-  return `${decimal(value, places)} of ${decimal(limit, places)}${unit && ` ${unit}`}`;
 }
 
 const LEVELS: Record<string, Tone | undefined> = { warn: "warn", pause: "warn", halt: "bad" };
