@@ -23,6 +23,7 @@ from tests.unit.store.store_workers import BotRunning
 from trading.domain.candles import Candle
 from trading.exit_codes import ExitCode
 from trading.market.candle_csv import HEADER
+from trading.store.lock import FolderLock
 
 
 @pytest.fixture(autouse=True)
@@ -144,8 +145,9 @@ def test_a_database_that_cannot_be_used_is_named_and_left_as_it_is(
     assert says in said
     assert str(data / name) in said
     after = content(data)
-    after.pop("tradebot.db.lock", None)
-    before.pop("tradebot.db.lock", None)
+    for lock in ("tradebot.db.lock", "bot.lock"):
+        after.pop(lock, None)
+        before.pop(lock, None)
     assert after == before
 
 
@@ -163,6 +165,21 @@ def test_a_second_bot_is_refused_and_told_which_is_the_first(
     assert {name: after[name] for name in before if name != "tradebot.db.lock"} == {
         name: before[name] for name in before if name != "tradebot.db.lock"
     }
+
+
+def test_a_second_bot_in_the_data_folder_is_refused_though_its_database_is_another(
+    used: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "data").mkdir()
+    other = FolderLock(folder / "data").acquire()
+    try:
+        code, said = run(capsys, "--market-data", str(used / "candles"))
+    finally:
+        other.release()
+    assert code == ExitCode.FAILED
+    assert said.startswith(f"error: a bot already runs in the data folder {folder / 'data'}: process {os.getpid()} on ")
+    assert "another DATA_DIR" in said
+    assert not (folder / "data" / "paper-exchange.db").exists()
 
 
 # -- folders
@@ -252,7 +269,7 @@ def test_candles_that_cannot_be_true_are_named_by_line_and_column(
     assert said.startswith("error: BTCUSDT-5m.csv line ")
     assert said.count("\n") == 1
     assert says in said
-    assert not (folder / "data").exists()
+    assert list((folder / "data").rglob("*.db*")) == [], "nothing is made but the log that tells of it"
 
 
 def test_gaps_are_told_of_and_gone_over(folder: Path) -> None:

@@ -117,5 +117,5 @@ def run_real_bot(folder: Path, rows: int = 900) -> Path:
     try:
         assert asyncio.run(bot.manager.run()) == 0
     finally:
-        bot.lock.release()
+        bot.release()
     return folder

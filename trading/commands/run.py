@@ -79,7 +79,7 @@ def command(speed: str | None, stop_at_end: bool, dashboard: bool, **options: st
             _say_what_runs(settings, bot.feed.label, is_real=bot.feed.is_real)
             return asyncio.run(bot.manager.run())
         finally:
-            bot.lock.release()
+            bot.release()
             if beside is not None:
                 beside.stop()
             end_log()

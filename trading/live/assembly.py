@@ -25,6 +25,7 @@ from trading.store.bot_lock import AnyBotLock, bot_lock
 from trading.store.facts import BotFacts, SettingFact
 from trading.store.journal import Journal
 from trading.store.latch import KILL_FILE
+from trading.store.lock import FolderLock
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +37,17 @@ JOURNAL_BUSY_MS = 2_000
 
 @dataclass(frozen=True)
 class Bot:
-    """A bot ready to run, and the lock that makes it the only one on its database."""
+    """A bot ready to run, and the locks that make it the only one on its database and in its data folder."""
 
     manager: TradingManager
     lock: AnyBotLock
+    folder_lock: FolderLock
     feed: Feed
+
+    def release(self) -> None:
+        """Let go of the locks: the last thing of all."""
+        self.folder_lock.release()
+        self.lock.release()
 
 
 def make_feed(settings: Settings) -> Feed:
@@ -117,6 +124,8 @@ def make_bot(settings: Settings, *, stop_at_end: bool = False) -> Bot:
     lock = bot_lock(settings.database).acquire()
     with ExitStack() as undo:
         undo.callback(lock.release)
+        folder_lock = FolderLock(data_dir).acquire()
+        undo.callback(folder_lock.release)
         journal = Journal.open(settings.database, config.bot_id, busy_timeout_ms=JOURNAL_BUSY_MS, lock=lock)
         undo.callback(journal.close)
         book = PaperBook(
@@ -140,4 +149,4 @@ def make_bot(settings: Settings, *, stop_at_end: bool = False) -> Bot:
             facts=bot_facts(settings, feed, config),
         )
         undo.pop_all()
-    return Bot(manager, lock, feed)
+    return Bot(manager, lock, folder_lock, feed)

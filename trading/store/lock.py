@@ -16,6 +16,7 @@ from trading.store.errors import BotAlreadyRunning, DatabaseBusy, DatabaseUnusab
 
 POLL_S = 0.02
 PROBE_S = 1.0
+FOLDER_LOCK = "bot.lock"
 _NOTE_BYTES = 4096
 
 
@@ -103,10 +104,8 @@ class BotLock:
             BotAlreadyRunning: naming the process that holds it.
         """
         if not self._lock.acquire(wait_s):
-            holder = lock_holder(self._lock.path)
-            who = f"process {holder.pid} on {holder.host}" if holder and holder.pid else "another process"
             raise BotAlreadyRunning(
-                f"a bot already runs on the database {self._database}: {who}. "
+                f"a bot already runs on the database {self._database}: {_holder(self._lock.path)}. "
                 "Stop it first, or give this one another DATA_DIR"
             )
         return self
@@ -127,6 +126,31 @@ class BotLock:
         self.release()
 
 
+class FolderLock:
+    """One bot in a data folder, whatever its database: paper account, state file and kill file there are one bot's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lock = FileLock(folder / FOLDER_LOCK)
+        self._folder = folder.absolute()
+
+    def acquire(self) -> FolderLock:
+        """Take the lock.
+
+        Raises:
+            BotAlreadyRunning: naming the process that holds it.
+        """
+        if not self._lock.acquire(PROBE_S):
+            raise BotAlreadyRunning(
+                f"a bot already runs in the data folder {self._folder}: {_holder(self._lock.path)}, "
+                "on another database. Stop it first, or give this one another DATA_DIR"
+            )
+        return self
+
+    def release(self) -> None:
+        """Let go, if held."""
+        self._lock.release()
+
+
 class MigrationLock:
     """Held by the one process that makes or changes the tables; the others wait for it."""
 
@@ -145,6 +169,12 @@ class MigrationLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lock.release()
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock, for people."""
+    holder = lock_holder(path)
+    return f"process {holder.pid} on {holder.host}" if holder and holder.pid else "another process"
 
 
 def _try_lock(fd: int, mode: int) -> bool:
