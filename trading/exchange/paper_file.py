@@ -12,6 +12,8 @@ import msgspec
 
 from trading.domain.errors import InvalidInput, TradingError
 from trading.exchange.records import Changes, Coin, MarketState, SimOrder, SimState, Trade
+from trading.store.errors import StoreError
+from trading.store.lock import FileLock, lock_holder
 
 APPLICATION_ID = 0x54425045
 """Marks the file as a paper exchange (`TBPE`), in the header field that SQLite keeps for this."""
@@ -22,6 +24,7 @@ WAL_BYTES_KEPT_MAX = 4_194_304
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 _FIELD = "paper exchange file"
+_ALLOWED = "a file that this process may write and no other process has open"
 _SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE coins (coin TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
@@ -39,11 +42,12 @@ class PaperFileError(TradingError):
 
 
 class PaperFile:
-    """An open file. It is locked against every other process for as long as it is open."""
+    """An open file. As long as it is open no other process may trade on it; to read it, for a backup, is allowed."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock) -> None:
         self.path = path
         self._connection = connection
+        self._lock = lock
 
     @classmethod
     def create(cls, path: Path, state: SimState, quotes: list[str]) -> PaperFile:
@@ -88,28 +92,12 @@ class PaperFile:
             InvalidInput: foreign, damaged, of a newer version, in use, or not writable; the message names the file.
         """
         _check_header(path)
+        lock = _locked(path)
         try:
-            connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
-        except sqlite3.Error as error:
-            raise InvalidInput(_FIELD, str(path), f"a file that can be opened ({error})") from error
-        try:
-            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise sqlite3.DatabaseError(found)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT_MAX}")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            connection.close()
-            allowed = "a file that this process may write and no other process has open"
-            raise InvalidInput(_FIELD, str(path), f"{allowed} ({error})") from error
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise _damaged(path, str(error)) from error
-        return cls(path, connection)
+            return cls(path, _connected(path), lock)
+        except BaseException:
+            lock.release()
+            raise
 
     def quotes(self) -> list[str]:
         """The quote coins that the account was made for.
@@ -162,6 +150,7 @@ class PaperFile:
     def close(self) -> None:
         """Close the file and let go of its lock."""
         self._connection.close()
+        self._lock.release()
 
     def _roll_back(self) -> None:
         try:
@@ -192,6 +181,43 @@ class PaperFile:
             return msgspec.json.decode(text, type=kind)
         except msgspec.DecodeError as error:
             raise _damaged(self.path, str(error)) from error
+
+
+def _locked(path: Path) -> FileLock:
+    """The lock beside the file, taken."""
+    lock = FileLock(path.with_name(path.name + ".lock"))
+    try:
+        if lock.acquire(wait_s=BUSY_TIMEOUT_MS / 1000):
+            return lock
+        holder = lock_holder(lock.path)
+    except StoreError as error:
+        raise InvalidInput(_FIELD, str(path), f"{_ALLOWED} ({error})") from error
+    who = f"process {holder.pid} on {holder.host}" if holder and holder.pid else "another process"
+    raise InvalidInput(_FIELD, str(path), f"{_ALLOWED} (locked by {who})")
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """A connection to the whole file, for writing."""
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+    except sqlite3.Error as error:
+        raise InvalidInput(_FIELD, str(path), f"a file that can be opened ({error})") from error
+    try:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT_MAX}")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise InvalidInput(_FIELD, str(path), f"{_ALLOWED} ({error})") from error
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _damaged(path, str(error)) from error
+    return connection
 
 
 def _check_header(path: Path) -> None:
