@@ -1,15 +1,17 @@
-"""`tradebot db`: what the database holds, and its way to another place."""
+"""`tradebot db`: what the database holds, its way to another place, and into a backup and back."""
 
 from __future__ import annotations
 
 import click
 
+from trading.commands import db_backup
 from trading.commands.options import data_dir_option, debug_option, json_option, reader_settings
 
 EPILOG = """\b
 Examples:
   tradebot db info
   tradebot db copy sqlite:///data/tradebot.db postgresql://bot@db.example/bot
+  tradebot db backup backups
 """
 
 COPY_EPILOG = """\b
@@ -27,7 +29,7 @@ Example:
 
 @click.group(epilog=EPILOG)
 def command() -> None:
-    """Look at the database, or copy it to another place."""
+    """Look at the database, copy it to another place, back it up and restore it."""
 
 
 @command.command("info", epilog=INFO_EPILOG)
@@ -78,3 +80,7 @@ def copy(from_url: str, to_url: str, as_json: bool) -> None:
     rows = [(table.table, f"{table.rows:,}", table.checksum) for table in copied]
     output.print_table(("Table", "Rows", "Checksum"), rows, right=["Rows"])
     click.echo(f"{sum(table.rows for table in copied):,} rows copied and read again: both sides are the same")
+
+
+for _more in (db_backup.backup, db_backup.restore_command, db_backup.holdings):
+    command.add_command(_more)

@@ -68,17 +68,78 @@ def copy_database(from_url: str, to_url: str, on_rows: Callable[[str, int], None
         target = open_database(to_url, busy_timeout_ms=COPY_TIMEOUT_MS)
         try:
             locks.append(bot_lock(to_url).acquire())
-            with reading(source) as old, writing(target) as new:
-                _take_time(old)
-                _take_time(new)
-                _must_be_empty(new, location(target))
-                return [_copy(old, new, table, on_rows) for table in schema.meta.metadata.sorted_tables]
+            with reading(source) as old:
+                return copy_into(old, target, on_rows)
         finally:
             target.dispose()
     finally:
         source.dispose()
         for lock in locks:
             lock.release()
+
+
+def copy_into(
+    source: sa.Connection, target: sa.Engine, on_rows: Callable[[str, int], None] | None = None
+) -> list[Copied]:
+    """As `copy_database`, from a read transaction into an open database; sees to no bot.
+
+    Raises:
+        InvalidInput: the target is not empty.
+        StoreError: what arrived is not what was sent. The target is as it was.
+    """
+    _take_time(source)
+    with writing(target) as new:
+        _take_time(new)
+        _must_be_empty(new, location(target))
+        return [_copy(source, new, table, on_rows) for table in schema.meta.metadata.sorted_tables]
+
+
+def copy_into_server(source: sa.Engine, to_url: str, *, aside: str | None) -> list[str]:
+    """Copy a database into one on a server; what was done, a sentence each. Sees to no bot.
+
+    Args:
+        aside: the schema that takes what is there, all of it; None where there must be nothing.
+
+    Raises:
+        InvalidInput: the target is not empty, and `aside` is None.
+        StoreError: as `copy_database`. What was there is back in its place.
+    """
+    done: list[str] = []
+    if aside is not None and _swap_schema(to_url, "public", aside, make="public"):
+        done.append(f"what was there is in the schema {aside}")
+    try:
+        target = open_database(to_url, busy_timeout_ms=COPY_TIMEOUT_MS)
+        try:
+            with reading(source) as old:
+                rows = sum(table.rows for table in copy_into(old, target))
+            return [*done, f"{location(target)}: {rows} rows, as of the backup"]
+        finally:
+            target.dispose()
+    except BaseException:
+        if done:
+            _swap_schema(to_url, aside or "", "public", drop="public")
+        raise
+
+
+def _swap_schema(url: str, name: str, new_name: str, *, make: str = "", drop: str = "") -> bool:
+    """In one transaction `drop` goes, a schema gets a new name, and `make` comes; False where it has no tables."""
+    from trading.store.address import server_address
+    from trading.store.server import server_engine
+
+    engine = server_engine(server_address(url), busy_timeout_ms=COPY_TIMEOUT_MS, read_only=False)
+    try:
+        with writing(engine) as connection:
+            has_tables = bool(sa.inspect(connection).get_table_names(schema=name))
+            if has_tables:
+                quoted = engine.dialect.identifier_preparer.quote
+                if drop:
+                    connection.execute(sa.text(f"DROP SCHEMA {quoted(drop)} CASCADE"))
+                connection.execute(sa.text(f"ALTER SCHEMA {quoted(name)} RENAME TO {quoted(new_name)}"))
+                if make:
+                    connection.execute(sa.text(f"CREATE SCHEMA {quoted(make)}"))
+            return has_tables
+    finally:
+        engine.dispose()
 
 
 def database_info(engine: sa.Engine) -> DatabaseInfo:
@@ -184,4 +245,4 @@ def _file_bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-__all__ = ["Copied", "DatabaseInfo", "copy_database", "database_info"]
+__all__ = ["Copied", "DatabaseInfo", "copy_database", "copy_into", "copy_into_server", "database_info"]
