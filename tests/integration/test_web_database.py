@@ -109,7 +109,7 @@ def test_no_database_then_one_then_another(tmp_path: Path) -> None:
         for file in tmp_path.glob("tradebot.db*"):
             file.unlink()
         fill_database(tmp_path, account(), open_position(), symbol_state())
-        assert owner.get(STATUS).json()["positions"] == 1, "a file that was replaced is not read on"
+        until(lambda: owner.get(STATUS).json().get("positions") == 1, "a file that was replaced is not read on")
 
 
 def test_a_bot_that_never_started_and_one_that_died(tmp_path: Path) -> None:

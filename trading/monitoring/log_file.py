@@ -9,6 +9,7 @@ import json
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class LogFile:
         self._files_kept = files_kept
         self._waiting: queue.Queue[str | None] = queue.Queue(lines_waiting)
         self._lost = 0
+        self._guard = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="log-file", daemon=True)
         self._thread.start()
 
@@ -57,7 +59,7 @@ class LogFile:
         try:
             self._waiting.put_nowait(line)
         except queue.Full:
-            self._lost += 1
+            self._count_lost(1)
 
     def close(self) -> None:
         """Write what waits, for `CLOSE_SECONDS` at most."""
@@ -77,7 +79,7 @@ class LogFile:
             self._append([line for line in lines if line is not None])
 
     def _append(self, lines: list[str]) -> None:
-        lost, self._lost = self._lost, 0
+        lost = self._lost
         told = [self._lost_line(lost)] if lost else []
         text = "".join(f"{line}\n" for line in [*told, *lines])
         try:
@@ -86,10 +88,17 @@ class LogFile:
                 # A process that was killed may have left half a line, which must not swallow the next one.
                 file.write(text if _ends_whole(self._path) else f"\n{text}")
                 size = file.tell()
-            if size >= self._file_bytes:
-                self._rotate()
         except OSError:
-            self._lost += lost + len(lines)
+            self._count_lost(len(lines))
+            return
+        self._count_lost(-lost)
+        if size >= self._file_bytes:
+            with suppress(OSError):  # tried again with the next lines
+                self._rotate()
+
+    def _count_lost(self, count: int) -> None:
+        with self._guard:
+            self._lost += count
 
     def _rotate(self) -> None:
         files = [_numbered(self._path, number) for number in range(self._files_kept)]

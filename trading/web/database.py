@@ -95,12 +95,12 @@ class Database:
 
     def _engine(self, *, write: bool) -> sa.Engine:
         with self._lock:
-            if self._failed is not None and self._monotonic() - self._failed[0] < RETRY_SECONDS:
-                raise self._failed[1]
-            # A file that was replaced leaves its connections on the one that has gone.
+            # A file that was replaced leaves its connections on the one that has gone, and its failures behind.
             if self._file != (now := self._file_id()):
                 self._dispose()
-                self._file = now
+                self._file, self._failed = now, None
+            if self._failed is not None and self._monotonic() - self._failed[0] < RETRY_SECONDS:
+                raise self._failed[1]
             try:
                 engine = self._writers if write else self._readers
                 if engine is None:
