@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.bots import resting
 from tests.support.processes import BotProcess, until
 from tests.unit.store.store_workers import WriteLockHeld
@@ -28,13 +30,14 @@ def test_row_36_a_loop_that_stands_still_ends_the_process(tmp_path: Path) -> Non
     assert resting(tmp_path) == [Purpose.STOP]
 
 
-def test_a_database_that_is_locked_is_no_loop_that_stands_still(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.soak)])
+def test_a_database_that_is_locked_is_no_loop_that_stands_still(tmp_path: Path, seconds: int) -> None:
     """It is locked for longer than the loop may stand still."""
     with bot_that_stalls(tmp_path, 2.0, "database") as bot:
         bot.wait_for("fill")
         with WriteLockHeld(tmp_path / "tradebot.db"):
             bot.wait_for("database.failed")
             since = time.monotonic()
-            until(lambda: time.monotonic() - since > 5, "five seconds pass")
+            until(lambda: time.monotonic() - since > seconds, "the time passes", pause_s=0.05)
         bot.signal(signal.SIGTERM)
         assert bot.end() == ExitCode.OK, bot.tail()
