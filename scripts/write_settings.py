@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from trading.config import LATER_SETTINGS, SECRETS, UNUSED, SettingLine, Settings
+from trading.config import SECRETS, UNUSED, SettingLine, Settings
+from trading.config_alerts import AlertSettings
 from trading.config_dashboard import DashboardSettings
 from trading.config_guards import GuardSettings
 from trading.config_paper import PaperSettings
@@ -46,22 +47,25 @@ def _page() -> Iterator[str]:
     paper = {str(field.alias) for field in PaperSettings.model_fields.values()}
     guards = {str(field.alias) for field in GuardSettings.model_fields.values()}
     dashboard = {str(field.alias) for field in DashboardSettings.model_fields.values()}
-    general = lines.keys() - dashboard - paper - guards
+    alerts = {str(field.alias) for field in AlertSettings.model_fields.values()}
+    general = lines.keys() - dashboard - paper - guards - alerts
     yield HEAD
     for title, names in (
         ("What to trade, and where things are", general),
         ("The dashboard", dashboard),
         ("The paper exchange", paper),
         ("Limits and circuit breaker", guards),
+        ("Alerts", alerts),
     ):
         yield f"## {title}\n\n{TABLE}"
         yield from (_row(line) for name, line in lines.items() if name in names)
         yield ""
     yield "Exposures are counted with open orders and with orders in doubt, as if filled. Days and weeks are UTC."
     yield "A loss trips at the first value beyond its percentage, a count at the number itself."
+    yield "[ALERTS.md](ALERTS.md) tells how each channel is set up."
     yield "\n## Without effect in this version\n"
     yield "Setting one of these is no mistake; `check-config` and the log of `run` say that nothing comes of it.\n"
-    yield from (f"- `{name}`: {why}" for name, why in {**UNUSED, **LATER_SETTINGS}.items())
+    yield from (f"- `{name}`: {why}" for name, why in UNUSED.items())
 
 
 def _row(line: SettingLine) -> str:

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from trading import config_values as values
+from trading.config_alerts import ALERT_SECRETS, AlertSettings, alert_contradictions
 from trading.config_dashboard import PORT, DashboardSettings
 from trading.config_field import setting
 from trading.config_guards import GuardSettings
@@ -32,7 +33,7 @@ LIVE_CONFIRM = "trade-real-money"
 LATER_PROVIDERS = ("binance", "binanceusdm", "kraken", "coinbase")
 
 
-class Settings(DashboardSettings, PaperSettings, GuardSettings):
+class Settings(DashboardSettings, PaperSettings, GuardSettings, AlertSettings):
     """Every setting, typed. Made by `load_settings`; frozen; secrets show as asterisks.
 
     Money in quote coin (Decimal), percentages as written (5 is 5 %), symbols unified and in the order given.
@@ -192,7 +193,7 @@ class Settings(DashboardSettings, PaperSettings, GuardSettings):
             self.exchange_api_secret,
         )
         found = [secret.get_secret_value() for secret in secrets if secret]
-        return [*found, *_passwords(self.database)]
+        return [*found, *_passwords(self.database), *self.alert_secrets()]
 
     def describe(self) -> list[SettingLine]:
         """What is in force and where it came from, group by group; secrets masked."""
@@ -260,7 +261,7 @@ def examine_settings(
     """As `load_settings`, but what is wrong is returned beside what would be in force without it."""
     names = [str(field.alias) for field in Settings.model_fields.values()]
     gathered = gather(
-        [*names, *LATER_SETTINGS],
+        names,
         SECRETS,
         os.environ if environ is None else environ,
         Path() if directory is None else directory,
@@ -268,9 +269,7 @@ def examine_settings(
         only,
     )
     given = gathered.values
-    notes = [_note(name, given[name], why) for name, why in {**LATER_SETTINGS, **UNUSED}.items() if name in given]
-    for name in LATER_SETTINGS:
-        given.pop(name, None)
+    notes = [_note(name, given[name], why) for name, why in UNUSED.items() if name in given]
     problems = [*gathered.problems, *_contradictions(given), *_default_folder(given, only)]
     usable = {name: one.value for name, one in given.items() if name not in {problem.setting for problem in problems}}
     try:
@@ -284,13 +283,14 @@ def examine_settings(
     return Examined(settings.known_from(gathered, notes), gathered, tuple(problems))
 
 
-SECRETS = frozenset(
-    {"DATABASE_URL", "DASHBOARD_PASSWORD", "KILL_SWITCH_SECRET", "EXCHANGE_API_KEY", "EXCHANGE_API_SECRET"}
-)
+SECRETS = ALERT_SECRETS | {
+    "DATABASE_URL",
+    "DASHBOARD_PASSWORD",
+    "KILL_SWITCH_SECRET",
+    "EXCHANGE_API_KEY",
+    "EXCHANGE_API_SECRET",
+}
 """Settings that are never shown, and that `NAME_FILE` can give."""
-
-LATER_SETTINGS = {"ALERT_URLS": "this version sends no alerts yet"}
-"""Settings of a later version, by name: setting one is no mistake, but the owner must know that nothing comes of it."""
 
 UNUSED = {
     "EXCHANGE_API_KEY": "orders go to the paper exchange, which needs no keys",
@@ -303,7 +303,7 @@ UNUSED = {
 
 def _place(field: tuple[str, FieldInfo]) -> int:
     """Where a field stands in lists: those of the bases come after those of `Settings`."""
-    bases: tuple[type[BaseSettings], ...] = (DashboardSettings, PaperSettings, GuardSettings)
+    bases: tuple[type[BaseSettings], ...] = (DashboardSettings, PaperSettings, GuardSettings, AlertSettings)
     return next((place for place, base in enumerate(bases, 1) if field[0] in base.model_fields), 0)
 
 
@@ -351,7 +351,7 @@ def _contradictions(given: Mapping[str, Given]) -> list[Problem]:
         if name in given and other not in given:
             allowed = f"set only together with {other}, which is not set"
             found.append(Problem(name, MASK, allowed, given[name].source))
-    return found
+    return found + alert_contradictions(given)
 
 
 _KEYS = ("EXCHANGE_API_KEY", "EXCHANGE_API_SECRET")

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -28,16 +29,17 @@ from trading.exchange.protocol import CandleDriven, Exchange
 from trading.exit_codes import ENDED, ExitCode
 from trading.live.commit_line import CommitLine
 from trading.live.database_calls import DatabaseCalls
-from trading.live.notices import Notices
 from trading.live.reporter import Reporter
 from trading.live.requests import Requests
 from trading.live.traffic import Traffic
 from trading.market.feed import Feed
+from trading.monitoring.alerts.outbox import Outbox
 from trading.monitoring.health import HealthLimits
 from trading.monitoring.watchdog import STALLED_AFTER_SECONDS, Watchdog
 from trading.state import TradingState
 from trading.store.facts import BotFacts
 from trading.store.journal import Journal
+from trading.store.process import STOPPED
 from trading.utils.shutdown import POLICIES, GracefulShutdownHandler
 
 log = structlog.get_logger(__name__)
@@ -49,7 +51,7 @@ TICK_SECONDS = 0.5
 RETRY_SECONDS = 1.0
 READY_WITHIN_SECONDS = 120.0
 DOUBT_QUESTIONS_MAX = 5
-NOTICES_SECONDS = 2.0
+ALERTS_SECONDS = 2.0
 
 _IN_DOUBT = frozenset({OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN})
 
@@ -73,7 +75,7 @@ class TradingManager:
         shutdown_timeout_s: the whole budget of a graceful stop.
         stop_at_end: end when the feed does, instead of staying up idle.
         stalled_after_s: how long the loop may stand still before the watchdog ends the process.
-        on_notify: sends an alert; called in a thread of its own with every notification, and may take its time.
+        alerts: keeps what there is to tell, and has it sent; without one it is kept in the database alone.
         facts: what the dashboard tells of this bot.
         health: where the checks of its own health fail.
     """
@@ -92,7 +94,7 @@ class TradingManager:
         shutdown_timeout_s: float = 30.0,
         stop_at_end: bool = False,
         stalled_after_s: float = STALLED_AFTER_SECONDS,
-        on_notify: Callable[[Notify], None] | None = None,
+        alerts: Outbox | None = None,
         facts: BotFacts | None = None,
         health: HealthLimits | None = None,
     ) -> None:
@@ -105,11 +107,11 @@ class TradingManager:
         self.kill_file = kill_file
         self._signals = signals
         self._stop_at_end = stop_at_end
-        self._notices = Notices(on_notify)
+        self.alerts = alerts or Outbox(journal.engine)
         state = EngineState(config.bot_id)
         state.restore(journal.load())
         self.engine = Engine(config, signals, state)
-        self.line = CommitLine(self.engine, journal, on_notify=self._notices.tell)
+        self.line = CommitLine(self.engine, journal, alerts=self.alerts)
         self.reporter = Reporter(self, facts, health or HealthLimits())
         self.database = DatabaseCalls(journal, kill_file, facts, self.reporter.jobs)
         self.requests = Requests(exchange, self._entries_stopped)
@@ -134,6 +136,7 @@ class TradingManager:
         """Trade until told to stop, or until the feed's end with `stop_at_end`; the process's exit code."""
         code = int(ExitCode.FAILED)
         self.watchdog.start()
+        self.alerts.start(self.reporter.jobs)
         self.shutdown.attach(asyncio.get_running_loop())
         try:
             await self._recover()
@@ -182,6 +185,18 @@ class TradingManager:
             orders=sum(map(len, self.engine.state.live.values())),
             equity=str(self.engine.equity()),
         )
+        self.notify(self._start_note())
+
+    def _start_note(self) -> Notify:
+        """That the bot has started; after an end that was not in order, that it has recovered from it."""
+        state, before = self.engine.state, self.database.crashed
+        orders = sum(map(len, state.live.values()))
+        held = f"{len(state.positions)} positions, {orders} open orders, equity {self.engine.equity():.2f}"
+        if before is None:
+            return Notify(Level.INFO, "STARTED", f"{self.feed.label}: {', '.join(self.feed.symbols)}; {held}")
+        seen = datetime.fromtimestamp(before.beat_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        text = f"process {before.pid} ended without a word, last seen {seen}; compared with the exchange: {held}"
+        return Notify(Level.WARNING, "RECOVERED", text)
 
     async def _resolve_doubts(self) -> None:
         """Ask about orders in doubt until they are resolved, for a bounded time: what they wait for is late already.
@@ -310,13 +325,21 @@ class TradingManager:
 
         None when a stop was asked for meanwhile: this candle has not been.
         """
+        failed = False
         while not self.shutdown.requested:
             try:
-                return await phase(candles)
+                events = await phase(candles)
             except PaperFileError as error:
                 log.error("paper.failed", error=str(error))
+                if not failed:
+                    self.notify(Notify(Level.CRITICAL, "EXCHANGE_DISCONNECTED", f"paper exchange: {error}"))
+                failed = True
                 self.beat_at = time.monotonic()
                 await self.wait(RETRY_SECONDS)
+                continue
+            if failed:
+                self.notify(Notify(Level.INFO, "EXCHANGE_DISCONNECTED_ENDED", "the paper exchange works again"))
+            return events
         return None
 
     def _is_sound(self, candle: Candle) -> bool:
@@ -401,7 +424,7 @@ class TradingManager:
 
     def notify(self, note: Notify) -> None:
         """Tell the owner now, outside any commit."""
-        self._notices.tell(note)
+        self.alerts.tell(note)
 
     def sign_of_life(self) -> None:
         """Give one during a stop, which does not wait for it."""
@@ -426,9 +449,9 @@ class TradingManager:
         """Let go of everything; the exchange last. Nothing that fails here keeps the rest open."""
         if code != ExitCode.FORCED:
             await self.database.answer_stops(self._stops, f"{ENDED}{code}")
-            await self.database.beat("stopped")
+            await self.database.beat(STOPPED)
         await self.traffic.close()
-        self._notices.close(NOTICES_SECONDS)
+        self.alerts.close(ALERTS_SECONDS)
         self.line.close()
         await self.database.close()
         self.journal.close()

@@ -66,7 +66,7 @@ def hooked_bot(folder: Path, moments: Moments, seed: int, candles: int) -> Bot:
 
     feed = ListFeed(calm_batches(candles, SYMBOLS), at=at_batch)
     signals = LivelySignals(seed, enter=0.7, exit_=0.3)
-    bot = make_bot(folder, feed, signals, policy="keep", stop_at_end=True, on_notify=lambda _: None)
+    bot = make_bot(folder, feed, signals, policy="keep", stop_at_end=True)
     database = folder / "tradebot.db"
     entries = bot.manager.engine.state.orders
 

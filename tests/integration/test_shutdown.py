@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,18 @@ from tests.support.bots import (
 )
 from tests.support.builders import BTC, ENTER, ETH, MINUTE, T0, D, config
 from tests.support.postgres import both_databases
+from tests.support.processes import rows
 from trading import manager as driver
+from trading.domain.actions import Level
 from trading.domain.candles import Candle
 from trading.domain.errors import TradingError
 from trading.domain.events import CommandKind
 from trading.domain.orders import OrderState, Purpose
 from trading.exit_codes import ExitCode
+from trading.monitoring.alerts.message import Message
+from trading.monitoring.alerts.outbox import Outbox
+from trading.monitoring.alerts.rules import AlertRules
+from trading.monitoring.alerts.sender import AlertSender
 from trading.safety.checks import Limits
 from trading.state import TradingState
 from trading.store.commands import queue_command
@@ -255,13 +262,42 @@ def test_a_database_locked_for_a_moment_costs_nothing(tmp_path: Path) -> None:
     assert resting(tmp_path) == []
 
 
-def test_an_alert_that_hangs_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "NOTICES_SECONDS", 0.1)
-    released = threading.Event()
-    bot = holding_bot(tmp_path, on_notify=lambda _note: released.wait(60))
-    assert run_until(bot, has_handled(bot), stop(bot)) == ExitCode.OK
-    released.set()
+class HangingChannel:
+    """Takes a message and never answers, until it is released."""
+
+    name = "hangs"
+
+    def __init__(self) -> None:
+        self.begun, self.released = threading.Event(), threading.Event()
+
+    def send(self, message: Message) -> str:
+        self.begun.set()
+        self.released.wait(60)
+        return ""
+
+
+def test_an_alert_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
+    bot = holding_bot(tmp_path)
+    channel = HangingChannel()
+    sender = AlertSender(
+        [channel],
+        AlertRules(lambda _: Level.INFO, join_ms=0),
+        lambda: bot.journal.engine,
+        name="bot",
+        zone=UTC,
+        max_per_minute=60,
+    )
+    sender.register()
+    bot.manager.alerts = bot.manager.line._alerts = Outbox(bot.journal.engine, sender)
+    began: list[float] = []
+    begin = lambda: began.append(time.monotonic())  # noqa: E731
+    assert run_until(bot, lambda: has_handled(bot)() and channel.begun.is_set(), begin, stop(bot)) == ExitCode.OK
+    assert time.monotonic() - began[0] < 10
     assert resting(tmp_path) == []
+    database = tmp_path / "tradebot.db"
+    assert rows(database, "SELECT code FROM alerts ORDER BY seq DESC LIMIT 1") == [("STOPPED",)]
+    assert rows(database, "SELECT count(*) FROM alert_deliveries WHERE sent_ms IS NOT NULL") == [(0,)]
+    channel.released.set()
 
 
 @both_databases

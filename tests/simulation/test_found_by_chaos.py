@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.support.builders import BOT, BTC, ENTER, ETH, MINUTE, T0, D, candle, config
+from tests.support.heard import Heard
 from tests.support.rig import Rig
 from tests.support.signals import ScriptedSignals
 from trading.domain.actions import Action, CancelOrder, FetchAccount, SubmitOrder
@@ -79,7 +80,9 @@ class Line:
         self.engine = Engine(settings or config(), self.signals)
         self.journal = FailingJournal()
         self.now_s = 0.0
-        self._line = CommitLine(self.engine, self.journal, on_notify=lambda note: None, monotonic=lambda: self.now_s)
+        self._line = CommitLine(
+            self.engine, self.journal, alerts=Heard(lambda note: None), monotonic=lambda: self.now_s
+        )
 
     def take(self, *events: Event) -> list[Action]:
         actions = asyncio.run(self._line.take(events))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from tests.support.builders import BOT, MINUTE, T0, config
@@ -24,6 +25,7 @@ from trading.exchange.paper import PaperBook, PaperExchange
 from trading.exchange.paper_file import PaperFile
 from trading.exchange.records import SimState
 from trading.manager import TradingManager
+from trading.monitoring.alerts.outbox import Outbox
 from trading.store.bot_lock import AnyBotLock
 from trading.store.journal import Journal
 
@@ -142,6 +144,22 @@ def calm_batches(count: int, symbols: Sequence[str], price: str = "100") -> list
     ]
 
 
+class RecordingOutbox(Outbox):
+    """The outbox of a bot without channels, which also keeps all that it hears, in order."""
+
+    def __init__(self, engine: sa.Engine, told: list[Notify]) -> None:
+        super().__init__(engine)
+        self._told = told
+
+    def committed(self, notes: Sequence[Notify]) -> None:
+        super().committed(notes)
+        self._told.extend(notes)
+
+    def tell(self, note: Notify) -> None:
+        super().tell(note)
+        self._told.append(note)
+
+
 @dataclass
 class Bot:
     """A manager that has not run yet, what it is made of, and what it told."""
@@ -191,7 +209,6 @@ def make_bot(
     busy_timeout_ms: int = 2_000,
     database: str | None = None,
     lock: AnyBotLock | None = None,
-    on_notify: Callable[[Notify], None] | None = None,
     **options: Any,
 ) -> Bot:
     """A bot on a paper exchange in `folder`, with its database there or at a URL; `options` are the manager's."""
@@ -209,7 +226,7 @@ def make_bot(
         signals=signals,
         state_file=folder / "state.json",
         kill_file=folder / "KILL",
-        on_notify=on_notify or told.append,
+        alerts=RecordingOutbox(journal.engine, told),
         **options,
     )
     return Bot(manager, exchange, journal, folder, told)

@@ -87,7 +87,7 @@ def _run(folder: Path, symbols: list[str], candles: int, seed: int, controller: 
 
     feed = ListFeed(calm_batches(candles, symbols), at=at_batch)
     signals = LivelySignals(seed, enter=0.7, exit_=0.3)
-    bot = make_bot(folder, feed, signals, policy="keep", stop_at_end=True, on_notify=lambda _: None)
+    bot = make_bot(folder, feed, signals, policy="keep", stop_at_end=True)
 
     async def before(kind: str, subject: str) -> None:
         orders = bot.manager.engine.state.orders

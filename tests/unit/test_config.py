@@ -218,15 +218,12 @@ def test_what_is_set_and_has_no_effect_is_told() -> None:
     settings = loaded(
         EXCHANGE_API_KEY=SECRET,
         EXCHANGE_API_SECRET=SECRET,
-        ALERT_URLS="https://example.org/hook",
         TRADING_TESTNET="false",
         TRADING_LIVE_CONFIRM="trade-real-money",
     )
     told = "\n".join(settings.notes)
-    assert "ALERT_URLS (environment) has no effect: this version sends no alerts yet" in told
     assert "EXCHANGE_API_KEY (environment) has no effect: orders go to the paper exchange" in told
     assert "no real money is traded: TRADING_PROVIDER is paper" in told
-    assert "example.org" not in told
     assert SECRET not in told
     assert SECRET in settings.secret_values()
     assert not settings.is_real_money

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,14 @@ from trading.clock import wall_ms
 from trading.config import DEMO_SYMBOLS, DEMO_TIMEFRAME, Settings
 from trading.decision.params import StrategyParams
 from trading.decision.rolling import RollingSignals
-from trading.domain.actions import Notify
 from trading.engine.config import EngineConfig, Timing
 from trading.exchange.instruments import default_instruments
 from trading.exchange.paper import PaperBook, PaperExchange
 from trading.manager import TradingManager
 from trading.market.candle_files import load_candles
 from trading.market.feed import DemoFeed, Feed, ReplayFeed
+from trading.monitoring.alerts.assembly import make_sender
+from trading.monitoring.alerts.outbox import Outbox
 from trading.store.bot_lock import AnyBotLock, bot_lock
 from trading.store.facts import BotFacts, SettingFact
 from trading.store.journal import Journal
@@ -111,9 +111,7 @@ def bot_facts(settings: Settings, feed: Feed, config: EngineConfig) -> BotFacts:
     )
 
 
-def make_bot(
-    settings: Settings, *, stop_at_end: bool = False, on_notify: Callable[[Notify], None] | None = None
-) -> Bot:
+def make_bot(settings: Settings, *, stop_at_end: bool = False) -> Bot:
     """A bot on the paper exchange, its database locked and open.
 
     Raises:
@@ -134,6 +132,9 @@ def make_bot(
             data_dir / PAPER_FILE, config.instruments, {config.quote: settings.paper_balance}, settings.paper_costs()
         )
         undo.callback(book.close)
+        sender = make_sender(settings, lambda: journal.engine)
+        if sender is not None:
+            sender.register()
         manager = TradingManager(
             config=config,
             exchange=PaperExchange(book),
@@ -144,7 +145,7 @@ def make_bot(
             kill_file=data_dir / KILL_FILE,
             policy=settings.shutdown_policy,
             stop_at_end=stop_at_end,
-            on_notify=on_notify,
+            alerts=Outbox(journal.engine, sender),
             facts=bot_facts(settings, feed, config),
         )
         undo.pop_all()

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import structlog
 
@@ -30,6 +31,22 @@ RETRY_SECONDS = 1.0
 JOURNAL_DOWN = "the journal cannot be written"
 
 
+class Alerts(Protocol):
+    """Who hears of notifications. Nothing here waits."""
+
+    def committed(self, notes: Sequence[Notify]) -> None:
+        """These are stored, with the commit that raised them."""
+        ...
+
+    def uncommitted(self, notes: Sequence[Notify]) -> None:
+        """These will be stored by a commit that cannot be made now."""
+        ...
+
+    def tell(self, note: Notify) -> None:
+        """This one no commit will store."""
+        ...
+
+
 class CommitLine:
     """The one way from events to actions in the live driver.
 
@@ -37,7 +54,7 @@ class CommitLine:
         engine: restored from `journal`.
         journal: where every batch goes before its actions are given back.
         keep_candles: whether candles are stored as market data.
-        on_notify: is told of every notification whose batch is committed, or that must be heard all the same.
+        alerts: is told of every notification: when its batch is committed, when that must wait, or outside a commit.
         monotonic: seconds; a test gives its own.
 
     Attributes:
@@ -50,13 +67,13 @@ class CommitLine:
         journal: AnyJournal,
         *,
         keep_candles: bool = True,
-        on_notify: Callable[[Notify], None],
+        alerts: Alerts,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
         self._journal = journal
         self._keep_candles = keep_candles
-        self._on_notify = on_notify
+        self._alerts = alerts
         self._monotonic = monotonic
         self._events: list[Event] = []
         self._candles: list[Candle] = []
@@ -89,7 +106,10 @@ class CommitLine:
         With `may_wait`, events that lead to no action may be committed together with later ones: what was not committed
         is handled again after a crash, with the same result.
         """
+        known = len(self._notes)
         actions = self._handle(events)
+        if self.is_down:
+            self._alerts.uncommitted(self._notes[known:])
         if may_wait and not actions and len(self._events) < EVENTS_UNCOMMITTED_MAX:
             return []
         if self.is_down and self._monotonic() < self._retry_at:
@@ -153,10 +173,13 @@ class CommitLine:
         _log_fills(self._events)
         notes, self._notes = self._notes, []
         self._events, self._candles, self._equity = [], [], []
-        for note in notes:
-            self._on_notify(note)
+        self._alerts.committed(notes)
         if self._down_since is not None:
-            log.warning("journal.recovered", down_s=round(self._monotonic() - self._down_since, 1))
+            down_s = round(self._monotonic() - self._down_since, 1)
+            log.warning("journal.recovered", down_s=down_s)
+            self._alerts.tell(
+                Notify(Level.INFO, "JOURNAL_BACK", f"written again after {down_s} s; entries are allowed")
+            )
             self._down_since = self.fault = None
             self._latches.discard(JOURNAL_DOWN)
             self._tell_latches()
@@ -182,7 +205,8 @@ class CommitLine:
             self._latches.add(JOURNAL_DOWN)
             self._tell_latches()
             actions = self._again(first=[])
-            self._on_notify(Notify(Level.CRITICAL, "JOURNAL_DOWN", str(error)))
+            self._alerts.tell(Notify(Level.CRITICAL, "JOURNAL_DOWN", str(error)))
+            self._alerts.uncommitted(self._notes)
         return self._while_down(actions)
 
     def _again(self, *, first: list[Event]) -> list[Action]:

@@ -71,6 +71,8 @@ class DatabaseCalls:
         self._is_unconfirmed = False
         self._file_seen_ms: int | None = None
         self._is_file_alone = False
+        self.crashed: ProcessState | None = None
+        """The process before this one, where it did not end in order."""
 
     @property
     def fault(self) -> Fault | None:
@@ -177,7 +179,9 @@ class DatabaseCalls:
             beat_ms=now,
             state="starting",
         )
+        before = process.read_process(self._journal.engine)
         process.write_process(self._journal.engine, note)
+        self.crashed = before if before is not None and before.state != process.STOPPED else None
         if self._facts is not None:
             write_facts(self._journal.engine, self._facts)
         finish_interrupted(self._journal.engine, "interrupted: the bot was restarted", now)

@@ -60,6 +60,11 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return logger
 
 
+def redact(text: str) -> str:
+    """The text as it may be shown anywhere: without the secrets that are known in this process."""
+    return _redactor.text(text)
+
+
 def configure_logging(
     level: str = "INFO",
     log_format: LogFormat = "auto",

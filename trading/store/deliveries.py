@@ -18,6 +18,7 @@ from trading.store.statements import insert_if_absent
 
 LOOKED_AT_ONCE = 500
 ERROR_CHARACTERS = 300
+LATEST_MS = 2 * 86_400_000
 
 Kind = tuple[str, str, str]
 """Level, code and symbol: alerts that are alike in these are repeats of one another."""
@@ -75,7 +76,7 @@ def channel_states(engine: sa.Engine) -> dict[str, ChannelState]:
     """Every channel that was ever known, by its name."""
     waiting = sa.select(alert_deliveries.c.channel, sa.func.count()).where(_UNSENT).group_by(alert_deliveries.c.channel)
     with reading(engine) as connection:
-        counts: dict[str, int] = dict(connection.execute(waiting).tuples())
+        counts: dict[str, int] = dict(connection.execute(waiting).all())
         found = connection.execute(sa.select(alert_channels).order_by(alert_channels.c.name)).mappings()
         return {row["name"]: _to_channel({**row, "waiting": counts.get(row["name"], 0)}) for row in found}
 
@@ -88,7 +89,7 @@ def has_news(engine: sa.Engine, seen: int) -> bool:
 
 def dispatch(
     engine: sa.Engine, lease: Lease, channels: Collection[str], due: DueRule, now_ms: int, *, join_ms: int, old_ms: int
-) -> tuple[dict[str, int], bool]:
+) -> dict[str, int]:
     """Look at alerts that are new to some of these channels, and put down when each is due there.
 
     Args:
@@ -101,7 +102,7 @@ def dispatch(
         old_ms: alerts created before it are passed over: nobody was there to send them in their time.
 
     Returns:
-        The last number that was looked at, by channel; whether there may be more to look at.
+        The last number that was looked at, by channel. At most `LOOKED_AT_ONCE` are looked at.
 
     Raises:
         LeaseLost: another process sends now.
@@ -109,7 +110,7 @@ def dispatch(
     with writing(engine) as connection:
         ensure_held(connection, lease)
         known = sa.select(alert_channels.c.name, alert_channels.c.seen).where(alert_channels.c.name.in_(channels))
-        seen: dict[str, int] = dict(connection.execute(known).tuples())
+        seen: dict[str, int] = dict(connection.execute(known).all())
         new = sa.select(alerts).where(alerts.c.seq > min(seen.values(), default=0)).order_by(alerts.c.seq)
         found = [to_alert(row) for row in connection.execute(new.limit(LOOKED_AT_ONCE)).mappings()]
         for channel, last in seen.items():
@@ -123,7 +124,7 @@ def dispatch(
             seen[channel] = theirs[-1].seq
             mine = alert_channels.c.name == channel
             connection.execute(sa.update(alert_channels).where(mine).values(seen=seen[channel]))
-    return seen, len(found) == LOOKED_AT_ONCE
+    return seen
 
 
 def _due_rows(
@@ -159,11 +160,15 @@ def _repeats(connection: sa.Connection, channel: str, since_ms: int) -> Mapping[
 
 
 def waiting_alerts(engine: sa.Engine, channel: str, now_ms: int) -> list[Alert]:
-    """The alerts that are due on the channel and were not sent, oldest first; at most `LOOKED_AT_ONCE`."""
+    """The alerts that are due on the channel and were not sent, oldest first; at most `LOOKED_AT_ONCE`.
+
+    What is due later than anything can be was put down by a clock that was wrong, and is due.
+    """
+    due_ms = alert_deliveries.c.due_ms
     query = (
         sa.select(alerts)
         .join(alert_deliveries, alert_deliveries.c.alert_seq == alerts.c.seq)
-        .where(alert_deliveries.c.channel == channel, _UNSENT, alert_deliveries.c.due_ms <= now_ms)
+        .where(alert_deliveries.c.channel == channel, _UNSENT, (due_ms <= now_ms) | (due_ms > now_ms + LATEST_MS))
         .order_by(alert_deliveries.c.alert_seq)
         .limit(LOOKED_AT_ONCE)
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 
-from trading.store.database import writing
+from trading.store.database import reading, writing
 from trading.store.rows import plain, to_record
 from trading.store.schema import BOT, processes
 from trading.store.statements import insert_or_update
+
+STOPPED = "stopped"
+"""The last word of a bot that ended in order, whatever it left."""
 
 
 class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,12 @@ def beat(engine: sa.Engine, now_ms: int, state: str, report: str | None = None) 
     values = {"beat_ms": now_ms, "state": state} | ({} if report is None else {"report": report})
     with writing(engine) as connection:
         connection.execute(sa.update(processes).where(processes.c.name == BOT).values(values))
+
+
+def read_process(engine: sa.Engine) -> ProcessState | None:
+    """The bot's row, None before the first start."""
+    with reading(engine) as connection:
+        return process_of(connection)
 
 
 def process_of(connection: sa.Connection) -> ProcessState | None:

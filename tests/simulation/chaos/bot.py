@@ -18,6 +18,7 @@ from tests.simulation.chaos.scenario import signals_of
 from tests.simulation.chaos.wire import Wire
 from tests.simulation.chaos.world import World
 from tests.support.builders import BOT, T0
+from tests.support.heard import Heard
 from trading.decision.source import SignalSource
 from trading.domain.actions import Notify
 from trading.domain.events import CandleClosed, ClockTick, Event, Started
@@ -205,7 +206,7 @@ class Bot:
         world.dust.update(self.journal.dust(world.dust))
         self.engine = Engine(config, signals or signals_of(world.schedule.seed, world.scenario), state)
         self.line = CommitLine(
-            self.engine, self.journal, on_notify=self._on_notify, monotonic=lambda: world.now_ms / 1000
+            self.engine, self.journal, alerts=Heard(self._on_notify), monotonic=lambda: world.now_ms / 1000
         )
         self.line._writer = Inline()
         self.database = DatabaseCalls(self.journal, disk.kill_file)

@@ -33,7 +33,6 @@ def looked(bot: Bot) -> BotReport:
 
 
 def told(bot: Bot) -> list[tuple[Level, str]]:
-    bot.manager._notices.close(30)
     return [(note.level, note.code) for note in bot.told]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.support.builders import BOT, BTC, T0, config
+from tests.support.heard import Heard
 from tests.support.signals import ScriptedSignals
 from trading.domain.events import AccountSnapshot, Command, CommandKind, Event, Started
 from trading.domain.positions import Balance
@@ -43,7 +44,7 @@ class Bench:
 
         self.exchange = OneQuestion(breaks=breaks)
         self.engine = Engine(config(), ScriptedSignals())
-        self.line = CommitLine(self.engine, MemoryJournal(), on_notify=lambda note: None)
+        self.line = CommitLine(self.engine, MemoryJournal(), alerts=Heard(lambda note: None))
         self.answered = asyncio.Event()
         self.beats = 0
         self.traffic = Traffic(
