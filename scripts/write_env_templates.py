@@ -24,8 +24,7 @@ _HOW = """\
 """
 _HEADS = {
     EXAMPLE: "# Every setting of the bot and its dashboard. Copy to .env what you want otherwise.\n" + _HOW,
-    PRODUCTION: "# Every setting, for production with Docker. Copy to .env, fill in what is yours, and: chmod 600 .env\n"
-    + _HOW,
+    PRODUCTION: "# Every setting, for production with Docker. Copy to .env, fill in, and: chmod 600 .env\n" + _HOW,
 }
 
 # What production sets, and why.

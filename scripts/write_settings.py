@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts import write_env_templates
 from trading.config import SECRETS, UNUSED, SettingLine, Settings
 from trading.config_alerts import AlertSettings
 from trading.config_dashboard import DashboardSettings
@@ -77,7 +78,8 @@ def _row(line: SettingLine) -> str:
 def main(arguments: list[str]) -> int:
     file = Path(arguments[0]) if arguments else PAGE
     file.write_text(page(), "utf-8")
-    return 0
+    # The same settings, as files to copy: one command brings all that is written from them up to date.
+    return 0 if arguments else write_env_templates.main([])
 
 
 if __name__ == "__main__":
