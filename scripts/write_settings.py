@@ -14,6 +14,7 @@ from trading.config import SECRETS, UNUSED, SettingLine, Settings
 from trading.config_alerts import AlertSettings
 from trading.config_dashboard import DashboardSettings
 from trading.config_guards import GuardSettings
+from trading.config_health import HealthSettings
 from trading.config_paper import PaperSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "SETTINGS.md"
@@ -49,11 +50,13 @@ def _page() -> Iterator[str]:
     guards = {str(field.alias) for field in GuardSettings.model_fields.values()}
     dashboard = {str(field.alias) for field in DashboardSettings.model_fields.values()}
     alerts = {str(field.alias) for field in AlertSettings.model_fields.values()}
-    general = lines.keys() - dashboard - paper - guards - alerts
+    health = {str(field.alias) for field in HealthSettings.model_fields.values()}
+    general = lines.keys() - dashboard - health - paper - guards - alerts
     yield HEAD
     for title, names in (
         ("What to trade, and where things are", general),
         ("The dashboard", dashboard),
+        ("Health", health),
         ("The paper exchange", paper),
         ("Limits and circuit breaker", guards),
         ("Alerts", alerts),

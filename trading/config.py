@@ -16,9 +16,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from trading import config_values as values
 from trading.config_alerts import ALERT_SECRETS, AlertSettings, alert_contradictions
-from trading.config_dashboard import PORT, DashboardSettings
+from trading.config_dashboard import DashboardSettings
 from trading.config_field import setting
 from trading.config_guards import GuardSettings
+from trading.config_health import HealthSettings
 from trading.config_paper import PaperSettings
 from trading.config_sources import MASK, ConfigError, Gathered, Given, Problem, gather
 from trading.market.demo_facts import SEED_MAX
@@ -33,7 +34,7 @@ LIVE_CONFIRM = "trade-real-money"
 LATER_PROVIDERS = ("binance", "binanceusdm", "kraken", "coinbase")
 
 
-class Settings(DashboardSettings, PaperSettings, GuardSettings, AlertSettings):
+class Settings(DashboardSettings, HealthSettings, PaperSettings, GuardSettings, AlertSettings):
     """Every setting, typed. Made by `load_settings`; frozen; secrets show as asterisks.
 
     Money in quote coin (Decimal), percentages as written (5 is 5 %), symbols unified and in the order given.
@@ -94,12 +95,6 @@ class Settings(DashboardSettings, PaperSettings, GuardSettings, AlertSettings):
         "flatten",
         "flatten, cancel or keep",
         "what a stop does with positions; cancel and keep leave protective stops in place",
-    )
-    health_port: Annotated[int, BeforeValidator(values.whole(1, 65_535))] = setting(
-        "HEALTH_PORT",
-        5174,
-        f"{PORT}, other than DASHBOARD_PORT",
-        "the port on which the bot answers for its own health",
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)] = (
         setting(
@@ -295,7 +290,6 @@ SECRETS = ALERT_SECRETS | {
 UNUSED = {
     "EXCHANGE_API_KEY": "orders go to the paper exchange, which needs no keys",
     "EXCHANGE_API_SECRET": "orders go to the paper exchange, which needs no keys",
-    "HEALTH_PORT": "the bot of this version does not answer on a port yet",
     "MODEL_DIR": "this version has no trained models yet",
 }
 """Settings that are checked and do nothing yet, and why."""
@@ -303,7 +297,13 @@ UNUSED = {
 
 def _place(field: tuple[str, FieldInfo]) -> int:
     """Where a field stands in lists: those of the bases come after those of `Settings`."""
-    bases: tuple[type[BaseSettings], ...] = (DashboardSettings, PaperSettings, GuardSettings, AlertSettings)
+    bases: tuple[type[BaseSettings], ...] = (
+        DashboardSettings,
+        HealthSettings,
+        PaperSettings,
+        GuardSettings,
+        AlertSettings,
+    )
     return next((place for place, base in enumerate(bases, 1) if field[0] in base.model_fields), 0)
 
 

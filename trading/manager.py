@@ -35,6 +35,7 @@ from trading.live.traffic import Traffic
 from trading.market.feed import Feed
 from trading.monitoring.alerts.outbox import Outbox
 from trading.monitoring.health import HealthLimits
+from trading.monitoring.prometheus import BotMetrics
 from trading.monitoring.watchdog import STALLED_AFTER_SECONDS, Watchdog
 from trading.state import TradingState
 from trading.store.facts import BotFacts
@@ -111,10 +112,11 @@ class TradingManager:
         state = EngineState(config.bot_id)
         state.restore(journal.load())
         self.engine = Engine(config, signals, state)
-        self.line = CommitLine(self.engine, journal, alerts=self.alerts)
+        self.metrics = BotMetrics()
+        self.line = CommitLine(self.engine, journal, alerts=self.alerts, observe_commit=self.metrics.commit.observe)
         self.reporter = Reporter(self, facts, health or HealthLimits())
         self.database = DatabaseCalls(journal, kill_file, facts, self.reporter.jobs)
-        self.requests = Requests(exchange, self._entries_stopped)
+        self.requests = Requests(exchange, self._entries_stopped, observe=self.metrics.request)
         self.beat_at = time.monotonic()
         self.phase = "starting"
         self.on_candle_time = isinstance(exchange, CandleDriven)
@@ -301,6 +303,7 @@ class TradingManager:
 
     async def _step(self, batch: tuple[Candle, ...], *, more: bool) -> None:
         """One close time: the exchange's open, its range, then the closed candles of all symbols."""
+        began = time.monotonic()
         candles = [candle for candle in batch if self._is_sound(candle)]
         if not candles:
             return
@@ -317,6 +320,7 @@ class TradingManager:
         closed.extend(CandleClosed(time_ms=close_ms, candle=candle) for candle in candles)
         await self.pump(closed, may_wait=more)
         self.reporter.candle_handled()
+        self.metrics.batch_handled(len(candles), time.monotonic() - began)
 
     async def _market_moves(
         self, phase: Callable[[Sequence[Candle]], Awaitable[Sequence[Event]]], candles: Sequence[Candle]

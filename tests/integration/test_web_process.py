@@ -11,18 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.processes import BotProcess, lively_candles, until
 from trading.web.server import main
 
 SERVER = [sys.executable, "-m", "trading.web.server"]
 PASSWORD = "correct horse battery staple"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def answers(port: int) -> bool:
@@ -48,7 +42,6 @@ def beside(folder: Path, port: int, *arguments: str) -> BotProcess:
         "--dashboard",
         *arguments,
         DASHBOARD_PORT=str(port),
-        HEALTH_PORT=str(free_port()),
     )
 
 

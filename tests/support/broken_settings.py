@@ -99,6 +99,8 @@ BROKEN: list[tuple[str, str, str]] = [
     ("DASHBOARD_SESSION_IDLE_HOURS", "1.5", "hours from 1 to 720"),
     ("DASHBOARD_SESSION_MAX_HOURS", "8761", "hours from 1 to 8760"),
     ("HEALTH_PORT", "5173", "a port that the other of the two does not use"),
+    ("HEALTH_HOST", "no host", "a host name or address"),
+    ("HEALTH_DISK_FREE_MIN_MB", "0", "a whole number of megabytes"),
     ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     ("LOG_LEVEL", "10", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     ("LOG_FORMAT", "JSON", "auto, json or console"),

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support.ports import free_port
 from trading.market.candle_csv import HEADER
 
 ROOT = Path(__file__).parents[2]
@@ -26,10 +27,10 @@ PATIENCE_S = 90.0
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This process's environment without settings of ours."""
-    ours = ("TRADING_", "DATA_DIR", "DATABASE_URL", "LOG_", "KILL_SWITCH")
+    """This process's environment without settings of ours; each bot answers for its health on a port of its own."""
+    ours = ("TRADING_", "DATA_DIR", "DATABASE_URL", "LOG_", "KILL_SWITCH", "HEALTH_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PYTHONPATH": str(ROOT), **changes}
+    return {**kept, "PYTHONPATH": str(ROOT), "HEALTH_PORT": str(free_port()), **changes}
 
 
 def tradebot(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -69,10 +70,12 @@ class BotProcess:
     """`tradebot run` with these arguments in `folder`. A context manager that kills it if it still runs at the end."""
 
     def __init__(self, folder: Path, *arguments: str, command: list[str] | None = None, **changes: str) -> None:
+        environ = environment(**changes)
+        self.health_port = int(environ["HEALTH_PORT"])
         self._process = subprocess.Popen(
             command or [sys.executable, "-m", "trading.cli", "run", "--log-format", "json", *arguments],
             cwd=folder,
-            env=environment(**changes),
+            env=environ,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

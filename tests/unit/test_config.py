@@ -97,7 +97,9 @@ GOOD: list[tuple[str, str, str, object]] = [
     ),
     ("DASHBOARD_TRUSTED_PROXIES", "172.18.0.0/16,::1", "dashboard_trusted_proxies", ("172.18.0.0/16", "::1/128")),
     ("DASHBOARD_SESSION_IDLE_HOURS", "1", "dashboard_session_idle_hours", 1),
+    ("HEALTH_HOST", "0.0.0.0", "health_host", "0.0.0.0"),  # noqa: S104 - what a container's bot is given
     ("HEALTH_PORT", "1", "health_port", 1),
+    ("HEALTH_DISK_FREE_MIN_MB", "250", "disk_free_min", 250_000_000),
     ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
     ("LOG_FORMAT", "json", "log_format", "json"),
     ("DATA_DIR", "elsewhere/data", "data_dir", Path("elsewhere/data")),

@@ -77,8 +77,10 @@ def command(speed: str | None, stop_at_end: bool, dashboard: bool, **options: st
             if beside is not None:
                 beside.start()
             _say_what_runs(settings, bot.feed.label, is_real=bot.feed.is_real)
+            bot.port.start()
             return asyncio.run(bot.manager.run())
         finally:
+            bot.port.close()
             bot.release()
             if beside is not None:
                 beside.stop()

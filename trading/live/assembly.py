@@ -16,11 +16,13 @@ from trading.decision.rolling import RollingSignals
 from trading.engine.config import EngineConfig, Timing
 from trading.exchange.instruments import default_instruments
 from trading.exchange.paper import PaperBook, PaperExchange
+from trading.live.health_port import HealthPort
 from trading.manager import TradingManager
 from trading.market.candle_files import load_candles
 from trading.market.feed import DemoFeed, Feed, ReplayFeed
 from trading.monitoring.alerts.assembly import make_sender
 from trading.monitoring.alerts.outbox import Outbox
+from trading.monitoring.health import HealthLimits
 from trading.store.bot_lock import AnyBotLock, bot_lock
 from trading.store.facts import BotFacts, SettingFact
 from trading.store.journal import Journal
@@ -37,12 +39,13 @@ JOURNAL_BUSY_MS = 2_000
 
 @dataclass(frozen=True)
 class Bot:
-    """A bot ready to run, and the locks that make it the only one on its database and in its data folder."""
+    """A bot ready to run, its port, not yet open, and the locks that make it the only one on database and folder."""
 
     manager: TradingManager
     lock: AnyBotLock
     folder_lock: FolderLock
     feed: Feed
+    port: HealthPort
 
     def release(self) -> None:
         """Let go of the locks: the last thing of all."""
@@ -147,6 +150,8 @@ def make_bot(settings: Settings, *, stop_at_end: bool = False) -> Bot:
             stop_at_end=stop_at_end,
             alerts=Outbox(journal.engine, sender),
             facts=bot_facts(settings, feed, config),
+            health=HealthLimits(disk_free_min=settings.disk_free_min),
         )
         undo.pop_all()
-    return Bot(manager, lock, folder_lock, feed)
+    port = HealthPort(manager.reporter, manager.metrics, settings.health_host, settings.health_port)
+    return Bot(manager, lock, folder_lock, feed, port)

@@ -56,6 +56,7 @@ class CommitLine:
         keep_candles: whether candles are stored as market data.
         alerts: is told of every notification: when its batch is committed, when that must wait, or outside a commit.
         monotonic: seconds; a test gives its own.
+        observe_commit: is told how many seconds each commit took.
 
     Attributes:
         fault: why the journal could not be written when it was last tried; None while it can.
@@ -69,7 +70,9 @@ class CommitLine:
         keep_candles: bool = True,
         alerts: Alerts,
         monotonic: Callable[[], float] = time.monotonic,
+        observe_commit: Callable[[float], object] = lambda seconds: None,
     ) -> None:
+        self._observe_commit = observe_commit
         self.engine = engine
         self._journal = journal
         self._keep_candles = keep_candles
@@ -163,6 +166,7 @@ class CommitLine:
             equity=tuple(self._equity),
             notifications=tuple(self._notes),
         )
+        began = self._monotonic()
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._journal.commit, batch)
         except KillLatched as latched:
@@ -170,6 +174,7 @@ class CommitLine:
         except JournalError as error:
             return self._after_failure(error, actions)
         self.engine.committed()
+        self._observe_commit(self._monotonic() - began)
         _log_fills(self._events)
         notes, self._notes = self._notes, []
         self._events, self._candles, self._equity = [], [], []

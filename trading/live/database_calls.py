@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 from trading import __version__
 from trading.clock import wall_ms
 from trading.domain.events import Command, CommandKind
+from trading.monitoring.disk import free_bytes
 from trading.monitoring.jobs import Jobs
 from trading.monitoring.report import BotReport, Fault, to_text
 from trading.store import latch, process
@@ -134,10 +134,7 @@ class DatabaseCalls:
         """Write the sign of life, and with it what the bot has to tell of itself."""
 
         def write() -> None:
-            try:
-                self.disk_free = shutil.disk_usage(self._kill_file.parent).free
-            except OSError:  # the folder has gone: the database says so too
-                self.disk_free = None
+            self.disk_free = free_bytes(self._kill_file.parent)
             text = None if report is None else to_text(replace(report, disk_free=self.disk_free))
             process.beat(self._journal.engine, wall_ms(), phase, text)
 

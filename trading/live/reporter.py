@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from trading.domain.actions import Notify
 from trading.engine.adoption import is_left_to_a_person
 from trading.exchange.protocol import CandleDriven
 from trading.live.waiting import waiting_for
+from trading.monitoring.disk import free_bytes
 from trading.monitoring.health import Health, HealthLimits, Level, Seen, Since, health_of
 from trading.monitoring.jobs import Jobs
 from trading.monitoring.report import Bare, BotReport, Fault, FeedReport, FeedState
@@ -218,11 +218,3 @@ class Reporter:
             elif before is not None and not check.is_failing:
                 del self._alerted[name]
                 self._manager.notify(Notify(NoticeLevel.INFO, f"{code}_ENDED", f"{name} is well again"))
-
-
-def free_bytes(folder: os.PathLike[str]) -> int | None:
-    """What is free on the disk that holds the folder; None where that cannot be told."""
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return None

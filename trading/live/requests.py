@@ -35,6 +35,7 @@ class Requests:
         entries_stopped: asked right before each entry is sent, with nothing between its answer and the send: empty, or
             why the entry must not be sent.
         timeout_s: for each request.
+        observe: is told of each request that has ended: its kind, seconds, and whether it was answered.
 
     Attributes:
         record: how long each request took, and whether it was answered.
@@ -46,8 +47,9 @@ class Requests:
         entries_stopped: Callable[[], Awaitable[str]],
         *,
         timeout_s: float = REQUEST_TIMEOUT_SECONDS,
+        observe: Callable[[str, float, bool], object] | None = None,
     ) -> None:
-        self.record = RequestRecord()
+        self.record = RequestRecord(observe)
         self._exchange = exchange
         self._entries_stopped = entries_stopped
         self._timeout_s = timeout_s

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from trading.monitoring.disk import FREE_MIN_MB, MB
 from trading.monitoring.report import ApiStatus, BotReport, FeedState
 from trading.store.queries import Status
 
 HEARTBEAT_MAX_MS = 15_000
-MB = 1_000_000
 
 
 class Level(StrEnum):
@@ -92,7 +92,7 @@ class HealthLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Where a check fails. heartbeat_max_ms: age of the last sign of life. disk_free_min: bytes."""
 
     heartbeat_max_ms: int = HEARTBEAT_MAX_MS
-    disk_free_min: int = 100 * MB
+    disk_free_min: int = FREE_MIN_MB * MB
 
 
 ACTIONS = {

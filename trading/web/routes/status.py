@@ -19,7 +19,7 @@ from trading.web.standing import status_view
 
 router = APIRouter(prefix="/api/v1", tags=["status"], dependencies=[require(Scope.READ)])
 
-OWN_SETTINGS = ("DASHBOARD_", "HEALTH_PORT", "LOG_", "DATA_DIR", "MODEL_DIR", "DATABASE_URL", "KILL_SWITCH_SECRET")
+OWN_SETTINGS = ("DASHBOARD_", "HEALTH_", "LOG_", "DATA_DIR", "MODEL_DIR", "DATABASE_URL", "KILL_SWITCH_SECRET")
 REGISTRY = "registry"
 
 
