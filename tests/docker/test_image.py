@@ -1,0 +1,168 @@
+"""The image: what is in it, what is not, how large it is, and what a change of the code costs."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.containers import UID, build, built, clone, docker
+
+SLIM_BYTES_MAX = 500_000_000
+RUNTIME_BYTES_MAX = 1_000_000_000
+CHANGE_BYTES_MAX = 5_000_000
+COMPILERS = {"gcc", "g++", "cc", "c++", "clang", "make", "cmake", "as", "ld"}
+FORBIDDEN = ("app/tests", "app/.git", "app/.env", "root/.cache", "app/scripts", "app/frontend")
+
+
+def inside(image: str, *command: str) -> str:
+    return docker("run", "--rm", "--network", "none", "--read-only", "--entrypoint", command[0], image, *command[1:])
+
+
+def layers(image: str) -> Iterator[tarfile.TarFile]:
+    """Each layer's files."""
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        docker("save", "--output", file.name, image)
+        with tarfile.open(file.name) as whole:
+            manifest = whole.extractfile("manifest.json")
+            assert manifest is not None
+            for name in json.load(manifest)[0]["Layers"]:
+                content = whole.extractfile(name)
+                assert content is not None
+                with tarfile.open(fileobj=io.BufferedReader(content)) as layer:  # type: ignore[type-var]
+                    yield layer
+
+
+def check_size(image: str, bytes_max: int) -> None:
+    size = int(docker("image", "inspect", "--format", "{{.Size}}", image))
+    assert size < bytes_max
+
+
+def check_runs_as_its_user(image: str, version: str, modules: str) -> None:
+    script = f"import os, sys, {modules}; print(os.getuid(), sys.version_info[:2], *sys.argv)"
+    assert inside(image, "python", "-c", script) == f"{UID} {tuple(map(int, version.split('.')))} -c"
+
+
+def test_the_slim_image_on_python_3_13(image: str) -> None:
+    check_size(image, SLIM_BYTES_MAX)
+    check_runs_as_its_user(image, "3.13", "talib, trading.manager, trading.web.server")
+    assert inside(image, "tradebot", "--version").startswith("tradebot ")
+    config = json.loads(docker("image", "inspect", image))[0]["Config"]
+    assert config["User"] == "tradingbot"
+    assert config["Entrypoint"] == ["tini", "--"]
+    assert config["Labels"]["org.opencontainers.image.title"] == "llm-tradebot"
+
+
+def test_no_layer_has_a_secret_a_compiler_or_a_test(image: str) -> None:
+    found = []
+    base = len(json.loads(docker("image", "inspect", "python:3.13-slim-bookworm"))[0]["RootFS"]["Layers"])
+    for number, layer in enumerate(layers(image)):
+        for name in layer.getnames():
+            path = Path(name)
+            is_ours = number >= base
+            if path.name in COMPILERS and path.parent.name == "bin":
+                found.append(name)
+            if is_ours and name.startswith(FORBIDDEN):
+                found.append(name)
+            if is_ours and path.name in ("tests", "test") and "site-packages" in path.parts:
+                found.append(name)
+    assert found == []
+
+
+def test_libraries_are_compiled_ahead(image: str) -> None:
+    """Where nothing can be written, each start would compile them anew."""
+    script = "import json, talib, trading.manager as m, sys; print(*(x.__cached__ for x in (json, talib, m)))"
+    for cached in inside(image, "python", "-c", script).split():
+        assert inside(image, "test", "-f", cached) == ""
+
+
+def test_secrets_of_the_clone_stay_out(tmp_path: Path) -> None:
+    """`.env`, keys and databases that lie in the clone are not sent to the build at all."""
+    context = clone(tmp_path / "clone")
+    for name in (".env", "trading/.env", "secrets/key", "data/tradebot.db", "trading/left.db"):
+        (context / name).parent.mkdir(exist_ok=True)
+        (context / name).write_text("MARK-OF-A-SECRET")
+    tag = "llm-tradebot-test:with-secrets"
+    build(context, tag, "slim")
+    try:
+        found = inside(tag, "sh", "-c", "grep -rl MARK-OF-A-SECRET /app /opt || true")
+        assert found == ""
+    finally:
+        docker("image", "rm", tag)
+
+
+def test_a_change_of_the_code_adds_little(image: str, tmp_path: Path) -> None:
+    context = clone(tmp_path / "clone")
+    with (context / "trading" / "manager.py").open("a") as file:
+        file.write("\n# changed\n")
+    tag = "llm-tradebot-test:changed"
+    build(context, tag, "slim")
+    try:
+        old, new = (json.loads(docker("image", "inspect", name))[0]["RootFS"]["Layers"] for name in (image, tag))
+        common = sum(1 for a, b in zip(old, new, strict=False) if a == b)
+        assert 0 < common < len(new)
+        history = docker("history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", tag)
+        added = 0
+        for line in history.splitlines():
+            if "COPY /opt/tradebot" in line:
+                break
+            added += int(line.split()[0])
+        assert 0 < added < CHANGE_BYTES_MAX
+        assert len(new) - common <= 2
+    finally:
+        docker("image", "rm", tag)
+
+
+def test_the_whole_image_trains(torch_image: str) -> None:
+    check_size(torch_image, RUNTIME_BYTES_MAX)
+    check_runs_as_its_user(torch_image, "3.11", "talib, torch, trading.manager, trading.web.server")
+    script = """
+import io, warnings, torch
+warnings.simplefilter('ignore')
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+x = torch.randn(128, 4); y = x.sum(1, keepdim=True); optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
+losses = []
+for _ in range(100):
+    loss = ((model(x) - y) ** 2).mean(); optimizer.zero_grad(); loss.backward()
+    optimizer.step(); losses.append(loss.item())
+assert losses[-1] < losses[0] / 4, losses
+exported = torch.export.export(model.eval(), (x,)); torch.export.save(exported, file := io.BytesIO()); file.seek(0)
+torch.testing.assert_close(torch.export.load(file).module()(x), model(x))
+print('trained', torch.__version__, torch.cuda.is_available())
+"""
+    said = docker(
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--read-only",
+        "--tmpfs",
+        "/tmp",
+        torch_image,
+        "python",
+        "-c",
+        script,  # noqa: S108
+    )
+    assert said.startswith("trained ") and said.endswith(" False")
+
+
+def test_both_images_have_the_same_packages(image: str, torch_image: str) -> None:
+    """From the same lock; PyTorch comes with its own on top."""
+    script = "import importlib.metadata as m; print(*sorted({d.name.lower() for d in m.distributions(path=['@'])}))"
+    names = []
+    for tag, version in ((image, "3.13"), (torch_image, "3.11")):
+        at = f"/opt/tradebot/lib/python{version}/site-packages"
+        names.append(set(inside(tag, "python", "-c", script.replace("@", at)).split()))
+    assert names[0] <= names[1]
+    assert "torch" in names[1] - names[0]
+
+
+@pytest.mark.soak
+def test_a_second_build_is_the_same(image: str) -> None:
+    assert built("slim") == image
