@@ -31,11 +31,17 @@ services:
 """
 
 
+DUST_WORTH_MAX = Decimal(5)
+"""Quote coin: what is worth less no exchange would sell."""
+
+
 def held(data: Path) -> dict[str, Decimal]:
-    """What the paper exchange's own file says is held of each coin but the quote."""
+    """What the paper exchange's own file says is held of each coin but the quote, dust apart."""
     coins = [msgspec.json.decode(body) for (body,) in rows(data / "paper-exchange.db", "SELECT body FROM coins")]
+    markets = [msgspec.json.decode(body) for (body,) in rows(data / "paper-exchange.db", "SELECT body FROM markets")]
+    prices = {market["symbol"].partition("/")[0]: Decimal(market["price"]) for market in markets if market["price"]}
     sums = {coin["coin"]: Decimal(coin["free"]) + Decimal(coin["locked"]) for coin in coins if coin["coin"] != "USDT"}
-    return {name: amount for name, amount in sums.items() if amount}
+    return {name: amount for name, amount in sums.items() if amount and amount * prices[name] >= DUST_WORTH_MAX}
 
 
 def open_orders(data: Path) -> list[str]:
