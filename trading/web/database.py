@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +29,19 @@ RETRY_SECONDS = 0.5
 FileId = tuple[int, int] | None
 
 
+@dataclass
+class _Opened:
+    """Connections that threads may be using when a failure in another one retires them: the last one closes them."""
+
+    engine: sa.Engine
+    users: int = 0
+    is_retired: bool = False
+
+    def close_if_over(self) -> None:
+        if self.is_retired and not self.users:
+            self.engine.dispose()
+
+
 class Database:
     """Opens the database when it is asked for, and anew when it has failed or another file has taken its place.
 
@@ -44,8 +58,7 @@ class Database:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._threads: CapacityLimiter | None = None
-        self._readers: sa.Engine | None = None
-        self._writers: sa.Engine | None = None
+        self._opened: dict[bool, _Opened] = {}
         self._file: FileId = None
         self._failed: tuple[float, StoreError] | None = None
 
@@ -56,14 +69,14 @@ class Database:
         Raises:
             StoreError: there is no database, or it cannot be read now; the next call tries again.
         """
-        with self._failures():
-            yield Queries(self._engine(write=False))
+        with self._using(write=False) as engine:
+            yield Queries(engine)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Engine]:
         """The database beside its bot, for short write transactions in this thread. Raises as `reading`."""
-        with self._failures():
-            yield self._engine(write=True)
+        with self._using(write=True) as engine:
+            yield engine
 
     def read(self, ask: Callable[[Queries], R]) -> R:
         """What `ask` finds, in this thread. Raises as `reading`."""
@@ -84,37 +97,47 @@ class Database:
         return await anyio.to_thread.run_sync(self.write, change, limiter=self._limiter())
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, as soon as nobody uses it any more."""
         with self._lock:
-            self._dispose()
+            self._retire()
 
     def _limiter(self) -> CapacityLimiter:
         if self._threads is None:
             self._threads = CapacityLimiter(THREADS)
         return self._threads
 
-    def _engine(self, *, write: bool) -> sa.Engine:
+    @contextmanager
+    def _using(self, *, write: bool) -> Iterator[sa.Engine]:
         with self._lock:
-            # A file that was replaced leaves its connections on the one that has gone, and its failures behind.
-            if self._file != (now := self._file_id()):
-                self._dispose()
-                self._file, self._failed = now, None
-            if self._failed is not None and self._monotonic() - self._failed[0] < RETRY_SECONDS:
-                raise self._failed[1]
+            opened = self._open(write=write)
+            opened.users += 1
+        try:
+            yield opened.engine
+        except StoreError:
+            with self._lock:
+                self._retire()  # the next call opens it anew
+            raise
+        finally:
+            with self._lock:
+                opened.users -= 1
+                opened.close_if_over()
+
+    def _open(self, *, write: bool) -> _Opened:
+        # A file that was replaced leaves its connections on the one that has gone, and its failures behind.
+        if self._file != (now := self._file_id()):
+            self._retire()
+            self._file, self._failed = now, None
+        if self._failed is not None and self._monotonic() - self._failed[0] < RETRY_SECONDS:
+            raise self._failed[1]
+        if write not in self._opened:
+            open_ = open_beside_bot if write else open_reader
             try:
-                engine = self._writers if write else self._readers
-                if engine is None:
-                    open_ = open_beside_bot if write else open_reader
-                    engine = open_(self._url, busy_timeout_ms=BUSY_TIMEOUT_MS)
+                self._opened[write] = _Opened(open_(self._url, busy_timeout_ms=BUSY_TIMEOUT_MS))
             except StoreError as error:
                 self._failed = (self._monotonic(), error)
                 raise
-            self._failed = None
-            if write:
-                self._writers = engine
-            else:
-                self._readers = engine
-            return engine
+        self._failed = None
+        return self._opened[write]
 
     def _file_id(self) -> FileId:
         if self._path is None:
@@ -125,18 +148,8 @@ class Database:
             return None
         return found.st_dev, found.st_ino
 
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        """After a failure, the next call opens the database anew."""
-        try:
-            yield
-        except StoreError:
-            with self._lock:
-                self._dispose()
-            raise
-
-    def _dispose(self) -> None:
-        for engine in (self._readers, self._writers):
-            if engine is not None:
-                engine.dispose()
-        self._readers = self._writers = None
+    def _retire(self) -> None:
+        for opened in self._opened.values():
+            opened.is_retired = True
+            opened.close_if_over()
+        self._opened.clear()
