@@ -16,8 +16,10 @@ export type Connection =
   | { readonly state: "closed" | "connecting" | "live" }
   | { readonly state: "lost"; readonly sinceMs: number; readonly retryAtMs: number };
 
-/** The server says something every 5 s. After so long a silence the connection has died without a word. */
+/** A server that tells health repeats it every 5 s: after so long a silence the connection has died without a word. */
 const SILENCE_MS = 13_000;
+const ANSWER_MS = 5_000;
+const BEAT = "health_update";
 const LOGIN_ENDED = 4401;
 
 export const connection = signal<Connection>({ state: "closed" });
@@ -29,6 +31,7 @@ class Stream {
   #attempt = 0;
   #lostMs = 0;
   #heardAt = 0;
+  #hasBeat = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setInterval> | undefined;
 
@@ -64,6 +67,7 @@ class Stream {
       this.#heard();
       const message = JSON.parse(event.data) as Message;
       this.#seq = message.seq;
+      this.#hasBeat ||= message.type === BEAT;
       this.#take(message);
     };
     socket.onopen = () => this.#heard();
@@ -97,7 +101,20 @@ class Stream {
   }
 
   #lookForSilence(): void {
-    if (connection.value.state === "live" && performance.now() - this.#heardAt > SILENCE_MS) this.#lost();
+    if (connection.value.state !== "live" || performance.now() - this.#heardAt < SILENCE_MS) return;
+    if (this.#hasBeat) this.#lost();
+    else void this.#ask();
+  }
+
+  /** Where silence may mean that nothing happens, ask the server whether it is there. */
+  async #ask(): Promise<void> {
+    const silent = this.#socket;
+    this.#heardAt = performance.now();
+    try {
+      await fetch("/api/v1/session", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
+    } catch {
+      if (silent === this.#socket && connection.value.state === "live") this.#lost();
+    }
   }
 }
 
