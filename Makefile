@@ -57,7 +57,7 @@ lint-rules: $(VENV)/.ready-dev
 	$(PY) scripts/check_texts.py
 
 lint-shell: $(VENV)/.ready-dev
-	$(VENV)/bin/shellcheck .ci/run scripts/*.sh
+	$(VENV)/bin/shellcheck .ci/run scripts/*.sh deploy/*/*.sh
 
 bench: $(BENCH_VENV)/.ready-bench ## measure, beside backtesting.py and vectorbt
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)

@@ -110,3 +110,28 @@ wait_healthy() {
     done
     say "$* healthy after $((SECONDS - started)) s"
 }
+
+# start_test_deployment: a deployment of its own, from the image that there is, gone when the script ends. Its folders
+# are in a temporary one, its port is free; SERVICES_FILE may name a compose file that changes it.
+start_test_deployment() {
+    need_docker
+    docker image inspect "$IMAGE" >/dev/null 2>&1 || fail "there is no image $IMAGE; scripts/docker-build.sh makes it"
+    TEST_FOLDER=$(mktemp -d)
+    cp docker-compose.yml "$TEST_FOLDER"
+    [[ -z ${SERVICES_FILE:-} ]] || cp "$SERVICES_FILE" "$TEST_FOLDER/docker-compose.override.yml"
+    cd "$TEST_FOLDER" || exit 1
+    COMPOSE_PROJECT_NAME=llm-tradebot-test-$$
+    DASHBOARD_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' 2>/dev/null || shuf -i 20000-50000 -n 1)
+    TRADEBOT_IMAGE=$IMAGE
+    export COMPOSE_PROJECT_NAME DASHBOARD_PORT TRADEBOT_IMAGE
+    trap end_test_deployment EXIT
+    # Fast enough that there is something to see.
+    printf 'TRADING_DEMO_SPEED=30\nTRADING_SEED=3\n' >.env
+    compose up --detach --no-build || fail "the services were not started"
+}
+
+end_test_deployment() {
+    compose kill >/dev/null 2>&1 || true
+    compose down --volumes --timeout 1 >/dev/null 2>&1 || true
+    rm -rf "$TEST_FOLDER"
+}

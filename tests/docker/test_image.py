@@ -9,9 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.support.containers import UID, build, built, clone, docker
+from tests.support.containers import UID, build, clone, docker
 
 SLIM_BYTES_MAX = 500_000_000
 RUNTIME_BYTES_MAX = 1_000_000_000
@@ -150,8 +148,3 @@ def test_both_images_have_the_same_packages(image: str, torch_image: str) -> Non
         names.append(set(inside(tag, "python", "-c", script.replace("@", at)).split()))
     assert names[0] <= names[1]
     assert "torch" in names[1] - names[0]
-
-
-@pytest.mark.soak
-def test_a_second_build_is_the_same(image: str) -> None:
-    assert built("slim") == image
