@@ -32,6 +32,7 @@ COMMANDS = {
     "resolve": "trading.commands.resolve",
     "token": "trading.commands.token",
     "check-config": "trading.commands.check_config",
+    "alerts": "trading.commands.alerts",
     "db": "trading.commands.db",
     "completion": "trading.commands.completion",
 }

@@ -67,6 +67,7 @@ def command(speed: str | None, stop_at_end: bool, dashboard: bool, **options: st
 
         from trading.live.assembly import make_bot
         from trading.live.beside import DashboardBeside
+        from trading.live.helpers import helpers
         from trading.monitoring.logs import end_log, start_log
 
         settings = settings_of(options, speed)
@@ -78,7 +79,8 @@ def command(speed: str | None, stop_at_end: bool, dashboard: bool, **options: st
                 beside.start()
             _say_what_runs(settings, bot.feed.label, is_real=bot.feed.is_real)
             bot.port.start()
-            return asyncio.run(bot.manager.run())
+            with helpers(settings, bot.manager):
+                return asyncio.run(bot.manager.run())
         finally:
             bot.port.close()
             bot.release()

@@ -55,11 +55,15 @@ def _set_latches(desk: Desk, kind: CommandKind, why: str) -> None:
     if kind is CommandKind.PAUSE:
         # Without a code it is a person's, and does not end by itself.
         safety = replace(safety, paused=why, pause_code="")
+        desk.notify(Level.WARNING, "PAUSED", f"{why}; no entries until `tradebot resume`")
     elif kind is CommandKind.RESUME:
+        if safety.paused or safety.halted:
+            desk.notify(Level.INFO, "RESUMED", why)
         _resume(desk)
         return
     elif kind is CommandKind.RESET_KILL:
         safety = replace(safety, killed="")
+        desk.notify(Level.WARNING, "KILL_RESET", why)
     else:
         safety = replace(safety, killed=why)
         desk.notify(Level.CRITICAL, "KILLED", why)

@@ -33,6 +33,7 @@ _VOLATILE = (
     "reconciled_ms",
     "next_token",
     "entry_times",
+    "called_for_person",
 )
 
 
@@ -44,7 +45,7 @@ class Desk:
     of each symbol's base coin what the account last held, and the activity count that this takes in. steady: positions
     that had all they need when last looked at, and wait for nothing: until they or their orders change, there is
     nothing to plan. shortfalls: what the account last lacked of a position, and since when. short_since: since when
-    less is free than an exit wants to sell.
+    less is free than an exit wants to sell. called_for_person: orders in doubt of which a person has been told.
     """
 
     def __init__(self, config: EngineConfig, state: EngineState) -> None:
@@ -66,6 +67,7 @@ class Desk:
         self.short_since: dict[str, int] = {}
         self.reconciled_ms = 0
         self.next_token = 1
+        self.called_for_person: dict[str, None] = {}
         self.entry_times: deque[int] = deque()
         self._marked: dict[str, Any] = {}
         self.mark()

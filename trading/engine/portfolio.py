@@ -118,9 +118,10 @@ def close_position(desk: Desk, position: Position) -> Decimal | None:
     if not traded:
         return None
     profit = position.net_profit(ZERO)
+    hit = position.exit_reason == "stop"
     desk.notify(
-        Level.INFO,
-        "POSITION_CLOSED",
+        Level.WARNING if hit and profit < 0 else Level.INFO,
+        "STOP_HIT" if hit else "POSITION_CLOSED",
         f"{position.symbol}: {position.exit_reason or 'closed'}, net profit {profit:.4f} {account.quote}",
         position.symbol,
     )

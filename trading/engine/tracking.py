@@ -29,6 +29,9 @@ from trading.engine.portfolio import book_fill
 from trading.engine.protection import on_unfilled, request_exit
 
 ABSENCES_NEEDED = 2
+PERSON_MS = 600_000
+"""An order in doubt for longer calls for a person."""
+
 LOST = "ORDER_LOST"
 """Code of an order that the exchange acknowledged and then lost."""
 INTERRUPTED = "INTERRUPTED"
@@ -339,6 +342,8 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     _put(desk, changed)
     if intent.purpose is not Purpose.ENTRY:
         return
+    if state is OrderState.FILLED:
+        _tell_opened(desk, changed)
     if desk.state.safety.order_failures:
         desk.state.put(replace(desk.state.safety, order_failures=0))
     position = desk.state.positions.get(intent.symbol)
@@ -367,9 +372,33 @@ def _put(desk: Desk, order: Order) -> None:
     desk.touch(order.intent.symbol)
 
 
+def call_for_person(desk: Desk, order: Order) -> None:
+    """Tell, once a process, of an order whose outcome has been unknown for so long that it may stay so."""
+    since = order.submitted_ms if order.submitted_ms is not None else order.intent.created_ms
+    if desk.state.now_ms - since < PERSON_MS or order.id in desk.called_for_person:
+        return
+    desk.called_for_person[order.id] = None
+    intent = order.intent
+    text = (
+        f"the outcome of {intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol}) has been "
+        f"unknown for {(desk.state.now_ms - since) // 60_000} min; no entries in {intent.symbol} until it is known"
+    )
+    desk.notify(Level.CRITICAL, "ORDER_NEEDS_PERSON", text, intent.symbol)
+
+
+def _tell_opened(desk: Desk, order: Order) -> None:
+    intent = order.intent
+    price = order.filled_notional / order.filled_quantity
+    paid = f"{order.filled_notional:.2f} {desk.instrument(intent.symbol).quote}"
+    text = f"{intent.symbol}: bought {order.filled_quantity.normalize():f} at {price:.8g} ({paid})"
+    desk.notify(Level.INFO, "POSITION_OPENED", text, intent.symbol)
+
+
 def _end(desk: Desk, order: Order) -> None:
     """Put an order that has just ended other than by its last fill."""
     _put(desk, order)
+    if order.intent.purpose is Purpose.ENTRY and order.filled_quantity:
+        _tell_opened(desk, order)
     on_unfilled(desk, order)
 
 

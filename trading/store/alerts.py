@@ -84,8 +84,8 @@ def list_alerts(
     since_ms: int | None = None,
     until_ms: int | None = None,
     acknowledged: bool | None = None,
-    before_seq: int | None = None,
     limit: int = PAGE,
+    offset: int = 0,
 ) -> list[Alert]:
     """Alerts, newest first.
 
@@ -97,8 +97,8 @@ def list_alerts(
         since_ms: created at or after it (UTC ms).
         until_ms: created before it (UTC ms).
         acknowledged: only those that a person has acknowledged, or has not.
-        before_seq: only those with a smaller number: the next page begins before the last one of this page.
         limit: the most.
+        offset: so many of the newest are left out.
     """
     query = sa.select(alerts)
     if levels:
@@ -114,12 +114,9 @@ def list_alerts(
     if acknowledged is not None:
         is_so = alerts.c.acknowledged_ms.is_not(None)
         query = query.where(is_so if acknowledged else ~is_so)
-    if before_seq is not None:
-        query = query.where(alerts.c.seq < before_seq)
+    page = query.order_by(alerts.c.seq.desc()).limit(limit).offset(offset)
     with reading(engine) as connection:
-        return [
-            to_alert(row) for row in connection.execute(query.order_by(alerts.c.seq.desc()).limit(limit)).mappings()
-        ]
+        return [to_alert(row) for row in connection.execute(page).mappings()]
 
 
 def deliveries_of(engine: sa.Engine, seqs: Collection[int]) -> dict[int, list[Delivery]]:

@@ -54,7 +54,8 @@ def test_resume_does_not_clear_a_kill() -> None:
 
 def test_a_pause_leaves_positions_and_their_stops_alone() -> None:
     rig = Rig.holding()
-    assert rig.command(CommandKind.PAUSE) == []
+    rig.command(CommandKind.PAUSE)
+    assert rig.notes() == ["PAUSED"]
     assert not rig.position.exit_reason
 
 

@@ -86,7 +86,7 @@ def test_a_rebate_is_a_negative_fee() -> None:
 
 def test_no_fee_no_note() -> None:
     rig = bought("0", "BNB")
-    assert rig.notes() == []
+    assert rig.notes() == ["POSITION_OPENED"]
 
 
 # -- profit

@@ -65,7 +65,8 @@ def test_a_stop_that_is_not_acknowledged_yet_is_grown_after_it_is() -> None:
     rig.fill(entry, "4", "100")
     small = rig.one(Purpose.STOP)
     rig.fill(entry, "6", "100")
-    assert rig.actions == []
+    assert rig.notes() == ["POSITION_OPENED"]
+    assert len(rig.actions) == 1
     rig.accept(small)
     assert rig.cancels() == [small]
 
@@ -162,7 +163,8 @@ def test_the_target_is_taken_when_the_high_reaches_it() -> None:
 def test_without_protection_the_engine_watches_the_stop_itself() -> None:
     rig = Rig.started(config(protect=False))
     rig.fill(rig.entered(), "10", "100")
-    assert rig.actions == []
+    assert rig.notes() == ["POSITION_OPENED"]
+    assert len(rig.actions) == 1
     rig.candle("99", low="98.01")
     assert not rig.position.exit_reason
     rig.candle("99", low="98")
@@ -253,7 +255,7 @@ def test_a_filled_stop_closes_the_position() -> None:
     assert rig.is_flat
     assert rig.closed().exit_reason == "stop"
     assert rig.cash == D("10000") - D("21") - D("0.979")
-    assert rig.notes() == ["POSITION_CLOSED"]
+    assert rig.notes() == ["STOP_HIT"]
 
 
 def test_a_triggered_stop_is_left_to_fill_for_its_bound_then_sold_at_market() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from trading.store.alerts import Alert
+from trading.monitoring.alerts.trial import Trial
+from trading.store.alerts import Alert, Delivery
+from trading.store.deliveries import ChannelState
 from trading.web.models.base import Model, Time, maybe_moment, moment
 
 
@@ -35,3 +37,76 @@ class AlertView(Model):
             acknowledged_at=maybe_moment(alert.acknowledged_ms),
             acknowledged_by=alert.acknowledged_by,
         )
+
+
+class DeliveryView(Model):
+    """An alert on its way to one channel."""
+
+    channel: str = Field(examples=["slack"])
+    due_at: Time = Field(description="from when on it may be sent: later than now in quiet hours, or for a repeat")
+    sent_at: Time | None = Field(description="null until it was sent")
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> DeliveryView:
+        """The delivery."""
+        return cls(channel=delivery.channel, due_at=moment(delivery.due_ms), sent_at=maybe_moment(delivery.sent_ms))
+
+
+class ListedAlert(Model):
+    """An alert and where it went."""
+
+    alert: AlertView
+    deliveries: list[DeliveryView] = Field(description="empty where no channel gets it, or none has been looked at yet")
+
+
+class ChannelView(Model):
+    """How a channel stands."""
+
+    name: str = Field(examples=["slack"])
+    waiting: int = Field(description="alerts that were not sent yet", examples=[0])
+    failures: int = Field(description="in a row", examples=[0])
+    failing_since: Time | None
+    next_try_at: Time | None
+    last_sent_at: Time | None
+    error: str = Field(description="of the last failure", examples=[""])
+
+    @classmethod
+    def of(cls, state: ChannelState) -> ChannelView:
+        """The channel."""
+        return cls(
+            name=state.name,
+            waiting=state.waiting,
+            failures=state.failures,
+            failing_since=maybe_moment(state.failing_since_ms),
+            next_try_at=maybe_moment(state.retry_ms),
+            last_sent_at=maybe_moment(state.sent_ms),
+            error=state.error,
+        )
+
+
+class TrialView(Model):
+    """What a channel made of a test alert."""
+
+    channel: str = Field(examples=["slack"])
+    arrived: bool = Field(examples=[True])
+    error: str = Field(description="empty if it arrived", examples=[""])
+    took_s: float = Field(examples=[0.214])
+
+    @classmethod
+    def of(cls, trial: Trial) -> TrialView:
+        """The trial."""
+        return cls(channel=trial.channel, arrived=trial.arrived, error=trial.error, took_s=trial.took_s)
+
+
+class Acknowledgement(BaseModel):
+    """Which alerts a person has seen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    up_to_seq: int = Field(ge=1, le=2**63 - 1, description="all up to this one", examples=[17])
+
+
+class Acknowledged(Model):
+    """How many alerts were newly acknowledged."""
+
+    count: int = Field(examples=[3])

@@ -15,7 +15,7 @@ from fastapi import APIRouter
 
 from trading.web import openapi
 from trading.web.context import WebContext
-from trading.web.routes import commands, logs, safety, series, session, status, tokens, trading
+from trading.web.routes import alerts, commands, logs, safety, series, session, status, tokens, trading
 from trading.web.stream import socket
 
 
@@ -36,5 +36,6 @@ PARTS: tuple[Part, ...] = (
     Part(safety.router),
     Part(commands.router),
     Part(logs.router),
+    Part(alerts.router, alerts.lifespan),
     Part(socket.router, socket.lifespan),
 )
