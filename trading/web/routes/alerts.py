@@ -74,7 +74,7 @@ def alerts(  # noqa: PLR0917 - one parameter for each part of the query
     paging: PagingQuery,
     span: SpanQuery,
     symbol: SymbolQuery = None,
-    level: Annotated[list[Level] | None, Query(description="only these levels")] = None,
+    level: Annotated[list[Level] | None, Query(description="only these levels", examples=[["critical"]])] = None,
     code: Annotated[
         str | None, Query(max_length=60, pattern="^[A-Z_]+$", description="only of this kind", examples=["STOP_HIT"])
     ] = None,
