@@ -8,6 +8,7 @@ give the same bits, and no decision depends on how far back somebody happened to
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -136,7 +137,6 @@ class RowCursor:
     """Finds the row of a candle by its open time; at once where candles are asked for in order."""
 
     def __init__(self, open_time_ms: IntArray) -> None:
-        self._times = open_time_ms
         self._view = memoryview(np.ascontiguousarray(open_time_ms).data)
         self._next = 0
 
@@ -144,7 +144,7 @@ class RowCursor:
         """The row. Raises `InvalidInput` for a candle that the arrays do not hold."""
         row = self._next
         if row >= len(self._view) or self._view[row] != open_time_ms:
-            row = int(np.searchsorted(self._times, open_time_ms))
+            row = bisect_left(self._view, open_time_ms)
             if row >= len(self._view) or self._view[row] != open_time_ms:
                 raise InvalidInput("candle open_time_ms", open_time_ms, "a candle that the signals were computed from")
         self._next = row + 1

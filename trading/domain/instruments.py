@@ -76,8 +76,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_dust(self, quantity: Decimal, price: Decimal) -> bool:
         """Whether `quantity` at `price` (quote per base) is too small for the exchange to take as an order."""
-        lots = self.quantity_down(quantity)
-        return lots < self.min_quantity or lots * price < self.min_notional
+        return not self.takes(self.quantity_down(quantity), price)
+
+    def takes(self, lots: Decimal, price: Decimal) -> bool:
+        """Whether `lots`, a tradable quantity, at `price` (quote per base) are enough for an order."""
+        return lots >= self.min_quantity and lots * price >= self.min_notional
 
 
 def _to_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:

@@ -222,15 +222,16 @@ class Desk:
         while self.entry_times and self.entry_times[0] <= state.now_ms - MINUTE_MS:
             self.entry_times.popleft()
         position = state.positions.get(intent.symbol)
-        others = sum(1 for p in state.positions.values() if p.id != intent.position_id)
+        own = 1 if position is not None and position.id == intent.position_id else 0
         account = state.account
+        adds = intent.purpose is Purpose.ENTRY
         return RiskView(
             instrument=self.instrument(intent.symbol),
             price=self.price(intent.symbol),
             capital=self.capital(),
-            cash=account.cash - self.reserved_cash() if account is not None else ZERO,
-            exposure=self.exposure() if intent.purpose is Purpose.ENTRY else None,
-            open_positions=others,
+            cash=account.cash - self.reserved_cash() if adds and account is not None else ZERO,
+            exposure=self.exposure() if adds else None,
+            open_positions=len(state.positions) - own,
             orders_last_minute=len(self.entry_times),
             held=position.quantity if position is not None else ZERO,
             known_id=intent.client_order_id in state.orders,

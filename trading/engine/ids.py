@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 
 from trading.domain.orders import Purpose
@@ -10,6 +11,7 @@ ID_DIGITS = 32
 TAG_DIGITS = 6
 
 
+@cache
 def bot_tag(bot_id: str) -> str:
     """The six hex digits by which a bot knows its own orders."""
     return sha256(f"bot|{bot_id}".encode()).hexdigest()[:TAG_DIGITS]

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from trading.domain.actions import Level
 from trading.domain.candles import Candle
-from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Position
 from trading.engine.adoption import is_left_to_a_person
@@ -33,17 +32,20 @@ def plan(desk: Desk, symbol: str) -> None:
         return
     if position is not None and desk.is_steady(symbol) and (desk.config.protect or not _is_over(desk, position)):
         return
-    live = [order for order in desk.state.live_orders(symbol) if not is_left_to_a_person(order)]
-    entries = [o for o in live if o.intent.purpose is Purpose.ENTRY]
-    stops = [o for o in live if o.intent.purpose is Purpose.STOP]
-    exits = [o for o in live if o.intent.purpose is Purpose.EXIT]
+    entries: list[Order] = []
+    stops: list[Order] = []
+    exits: list[Order] = []
+    for order in desk.state.live_orders(symbol):
+        purpose = order.intent.purpose
+        if not is_left_to_a_person(order):
+            (entries if purpose is Purpose.ENTRY else stops if purpose is Purpose.STOP else exits).append(order)
     if position is None:
-        for order in live:
+        for order in (*entries, *stops, *exits):
             desk.cancel(order)
         return
     position = _set_levels(desk, position)
     position = _decide_forced_exit(desk, position, entries, stops)
-    if not live and _is_over(desk, position):
+    if not (entries or stops or exits) and _is_over(desk, position):
         profit = close_position(desk, position)
         if profit is not None:
             after_trade(desk, lost=profit < 0)
@@ -129,10 +131,9 @@ def _set_levels(desk: Desk, position: Position) -> Position:
     if not position.bought or position.stop_distance is None:
         return position
     instrument = desk.instrument(position.symbol)
-    entry = position.average_entry
-    stop = max(instrument.price_down(entry - position.stop_distance), instrument.tick_size)
-    if position.stop_price is not None and (position.high_water is not None or position.sold):
-        stop = position.stop_price
+    entry, stop = position.average_entry, position.stop_price
+    if stop is None or (position.high_water is None and not position.sold):
+        stop = max(instrument.price_down(entry - position.stop_distance), instrument.tick_size)
     target = None
     if position.target_distance is not None:
         target = instrument.price_up(entry + position.target_distance)
@@ -227,7 +228,7 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
         return
     instrument = desk.instrument(position.symbol)
     quantity = min(instrument.quantity_down(position.quantity), instrument.max_quantity)
-    if not quantity or instrument.is_dust(quantity, position.stop_price):
+    if not quantity or not instrument.takes(quantity, position.stop_price):
         return
     for stop in stops:
         fits = stop.remaining == quantity and stop.intent.stop_price == position.stop_price
@@ -264,19 +265,13 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
     position = desk.state.positions.get(symbol)
     if position is None or not desk.config.protect:
         return
-    covered = sum(
-        (
-            o.remaining
-            for o in desk.state.live_orders(symbol)
-            if o.intent.purpose is not Purpose.ENTRY and o.state in _ACKNOWLEDGED
-        ),
-        ZERO,
-    )
-    instrument = desk.instrument(symbol)
-    bare = position.quantity - covered
+    bare = position.quantity
+    for order in desk.state.live_orders(symbol):
+        if order.intent.purpose is not Purpose.ENTRY and order.state in _ACKNOWLEDGED:
+            bare -= order.remaining
     price = position.stop_price or desk.price(symbol) or position.average_entry
     since = position.unprotected_since_ms
-    if bare <= 0 or instrument.is_dust(bare, price):
+    if bare <= 0 or desk.instrument(symbol).is_dust(bare, price):
         since = None
     elif since is None:
         since = desk.state.now_ms
@@ -290,9 +285,9 @@ def _note_steady(desk: Desk, symbol: str) -> None:
     So does one that needs no stop, until its worth makes it dust.
     """
     position = desk.state.positions.get(symbol)
-    live = desk.state.live_orders(symbol)
     if position is None or position.exit_reason or position.unprotected_since_ms is not None:
         return
+    live = desk.state.live_orders(symbol)
     if not desk.config.protect:
         if not live:
             desk.steady[symbol] = position

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -43,6 +43,7 @@ class SafetyState(msgspec.Struct, frozen=True, kw_only=True):
     order_failures: int = 0
 
 
+Undo = Callable[[], None]
 Record = Account | Position | Order | Fill | Correction | Decision | SymbolState | SafetyState | BreakerState | Trip
 
 
@@ -67,25 +68,30 @@ class EngineState:
         self._owners: dict[tuple[str, str], str] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._changes: list[Record] = []
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[Undo] = []
         self._committed_ms = 0
+        self._keepers: dict[type, Callable[[Any], Undo]] = {
+            Order: self._keep_order,
+            Position: self._keep_position,
+            SymbolState: self._keep_symbol,
+            Fill: self._keep_fill,
+            Account: self._keep_account,
+            SafetyState: self._keep_safety,
+            BreakerState: self._keep_breaker,
+            Correction: self._keep_nothing,
+            Decision: self._keep_nothing,
+            Trip: self._keep_nothing,
+        }
 
     def put(self, record: Record) -> None:
         """Replace the record of the same key, and note the change."""
-        if type(record) is SymbolState:  # One comes with every candle: the short way.
-            symbols, symbol = self.symbols, record.symbol
-            self._undo.append(partial(_put_back, symbols, symbol, symbols.get(symbol)))
-            symbols[symbol] = record
-        else:
-            undo = self._undo_of(record)
-            self._set(record)
-            self._undo.append(undo)
+        self._undo.append(self._keepers[type(record)](record))
         self._changes.append(record)
 
     def restore(self, records: Iterable[Record]) -> None:
         """Take records from a journal, without noting them as changes."""
         for record in records:
-            self._set(record)
+            self._keepers[type(record)](record)
         self._forget_old_orders()
         times = [s.last_close_ms for s in self.symbols.values()]
         times.extend(order.updated_ms for order in self.orders.values())
@@ -134,45 +140,61 @@ class EngineState:
         found.extend(self.orders[o] for o in sorted(self.orders))
         return found
 
-    def _set(self, record: Record) -> None:
-        match record:
-            case Order():
-                self._set_order(record)
-            case Position():
-                if record.is_closed:
-                    self.positions.pop(record.symbol, None)
-                else:
-                    self.positions[record.symbol] = record
-            case SymbolState():
-                self.symbols[record.symbol] = record
-            case Account():
-                self.account = record
-            case SafetyState():
-                self.safety = record
-            case BreakerState():
-                self.breaker = record
-            case Fill():
-                key = (record.symbol, record.trade_id)
-                if key in self._owners:
-                    raise InvariantViolated(f"trade {record.trade_id} of {record.symbol} booked twice")
-                self._owners[key] = record.client_order_id
-                self.trades.setdefault(record.client_order_id, set()).add(record.trade_id)
-            case Correction() | Decision() | Trip():
-                pass
+    # Each takes a record in and returns what puts things back as they were.
 
-    def _set_order(self, order: Order) -> None:
-        before = self.orders.get(order.id)
-        if before is not None and before.state.is_final and order.state != before.state:
-            raise InvariantViolated(f"order {order.id} would leave {before.state} for {order.state}")
-        self.orders[order.id] = order
-        live = self.live.setdefault(order.intent.symbol, {})
-        if not order.is_settled:
+    def _keep_order(self, order: Order) -> Undo:
+        order_id, symbol = order.id, order.intent.symbol
+        before = self.orders.get(order_id)
+        if before is not None and before.state.is_final and order.state is not before.state:
+            raise InvariantViolated(f"order {order_id} would leave {before.state} for {order.state}")
+        self.orders[order_id] = order
+        live = self.live.setdefault(symbol, {})
+        if order.is_settled:
+            live.pop(order_id, None)
+            self._finished[order_id] = None
+        else:
             # A fill reported late makes a finished order live again: it must not be forgotten as an old one.
-            self._finished.pop(order.id, None)
-            live[order.id] = order
-            return
-        live.pop(order.id, None)
-        self._finished[order.id] = None
+            self._finished.pop(order_id, None)
+            live[order_id] = order
+        return partial(self._undo_order, order_id, symbol, before)
+
+    def _keep_position(self, position: Position) -> Undo:
+        symbol = position.symbol
+        before = self.positions.get(symbol)
+        if not position.is_closed:
+            self.positions[symbol] = position
+        elif before is not None:
+            del self.positions[symbol]
+        return partial(_put_back, self.positions, symbol, before)
+
+    def _keep_symbol(self, symbol: SymbolState) -> Undo:
+        before = self.symbols.get(symbol.symbol)
+        self.symbols[symbol.symbol] = symbol
+        return partial(_put_back, self.symbols, symbol.symbol, before)
+
+    def _keep_fill(self, fill: Fill) -> Undo:
+        key = (fill.symbol, fill.trade_id)
+        if key in self._owners:
+            raise InvariantViolated(f"trade {fill.trade_id} of {fill.symbol} booked twice")
+        self._owners[key] = fill.client_order_id
+        self.trades.setdefault(fill.client_order_id, set()).add(fill.trade_id)
+        return partial(self._undo_fill, fill)
+
+    def _keep_account(self, account: Account) -> Undo:
+        before, self.account = self.account, account
+        return partial(setattr, self, "account", before)
+
+    def _keep_safety(self, safety: SafetyState) -> Undo:
+        before, self.safety = self.safety, safety
+        return partial(setattr, self, "safety", before)
+
+    def _keep_breaker(self, breaker: BreakerState) -> Undo:
+        before, self.breaker = self.breaker, breaker
+        return partial(setattr, self, "breaker", before)
+
+    def _keep_nothing(self, record: Correction | Decision | Trip) -> Undo:
+        """It is for the journal alone."""
+        return _nothing
 
     def _forget_old_orders(self) -> None:
         while len(self._finished) > FINISHED_ORDERS_KEPT:
@@ -180,26 +202,6 @@ class EngineState:
             order = self.orders.pop(oldest)
             for trade_id in self.trades.pop(oldest, ()):
                 del self._owners[order.intent.symbol, trade_id]
-
-    def _undo_of(self, record: Record) -> Callable[[], None]:
-        """What puts things back as they are now, before `record` is set."""
-        match record:
-            case Order():
-                return partial(self._undo_order, record.id, record.intent.symbol, self.orders.get(record.id))
-            case Position():
-                return partial(_put_back, self.positions, record.symbol, self.positions.get(record.symbol))
-            case SymbolState():
-                return partial(_put_back, self.symbols, record.symbol, self.symbols.get(record.symbol))
-            case Account():
-                return partial(setattr, self, "account", self.account)
-            case SafetyState():
-                return partial(setattr, self, "safety", self.safety)
-            case BreakerState():
-                return partial(setattr, self, "breaker", self.breaker)
-            case Fill():
-                return partial(self._undo_fill, record)
-            case Correction() | Decision() | Trip():
-                return _nothing
 
     def _undo_order(self, order_id: str, symbol: str, before: Order | None) -> None:
         _put_back(self.orders, order_id, before)

@@ -6,6 +6,7 @@ Sources: Binance's spot API documents `filters.md`, `errors.md` and `rest-api.md
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -53,16 +54,17 @@ def request_refusal(intent: OrderIntent) -> Refusal | None:
     """What is wrong with the request itself: a parameter too many, too few, or malformed."""
     if not _CLIENT_ID.match(intent.client_order_id):
         return ILLEGAL_CLIENT_ID
+    needs_price = intent.type in _NEEDS_PRICE
     for name, value, needed in (
         ("quantity", intent.quantity, True),
-        ("price", intent.price, intent.type in _NEEDS_PRICE),
+        ("price", intent.price, needs_price),
         ("stopPrice", intent.stop_price, intent.type in _NEEDS_STOP),
     ):
         if needed and (value is None or not value.is_finite()):
             return Refusal("-1102", f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
         if not needed and value is not None:
             return Refusal("-1106", f"Parameter '{name}' sent when not required.")
-    if intent.type not in _NEEDS_PRICE and intent.time_in_force is not TimeInForce.GTC:
+    if not needs_price and intent.time_in_force is not TimeInForce.GTC:
         return TIF_NOT_REQUIRED
     if intent.post_only and (intent.type is not OrderType.LIMIT or intent.time_in_force is not TimeInForce.GTC):
         return UNSUPPORTED
@@ -85,11 +87,11 @@ def filter_refusal(intent: OrderIntent, instrument: Instrument, last: Decimal | 
     return None
 
 
-def count_refusal(intent: OrderIntent, open_orders: int, open_stops: int) -> Refusal | None:
-    """Whether the symbol has too many open orders (MAX_NUM_ORDERS) or stops among them (MAX_NUM_ALGO_ORDERS)."""
-    if open_orders >= ORDERS_PER_SYMBOL_MAX:
+def count_refusal(intent: OrderIntent, resting: Sequence[OrderIntent]) -> Refusal | None:
+    """Whether too many orders of the symbol rest (MAX_NUM_ORDERS), or stops among them (MAX_NUM_ALGO_ORDERS)."""
+    if len(resting) >= ORDERS_PER_SYMBOL_MAX:
         return filter_failure("MAX_NUM_ORDERS")
-    if intent.type in _NEEDS_STOP and open_stops >= STOP_ORDERS_PER_SYMBOL_MAX:
+    if intent.type in _NEEDS_STOP and sum(map(is_stop, resting)) >= STOP_ORDERS_PER_SYMBOL_MAX:
         return filter_failure("MAX_NUM_ALGO_ORDERS")
     return None
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from trading.domain.candles import Candle
 from trading.domain.errors import InvalidInput
@@ -62,6 +63,14 @@ ACCOUNT_FINISHED_ORDERS_MAX = 1_000
 _ONE = Decimal(1)
 
 
+class _Lock(NamedTuple):
+    """What an order locks: so much of a coin for one base unit, and in all."""
+
+    coin: str
+    unit: Decimal
+    amount: Decimal
+
+
 class SimulatedExchange:
     """One account at a simulated spot exchange.
 
@@ -100,20 +109,19 @@ class SimulatedExchange:
     def submit(self, intent: OrderIntent, now_ms: int) -> list[Event]:
         """Take the order in, or refuse it. With `FillAt.CLOSE` what can fill at once does, and is in the answer."""
         time_ms = now_ms + self.costs.latency_ms
-        book = self._markets.get(intent.symbol)
-        refusal = filters.INVALID_SYMBOL if book is None else self._refusal(book, intent)
-        if book is None or refusal is not None:
-            code, message = refusal or filters.INVALID_SYMBOL
+        found = self._examine(intent)
+        if isinstance(found, filters.Refusal):
             return [
                 OrderRejected(
                     time_ms=time_ms,
                     client_order_id=intent.client_order_id,
-                    code=code,
-                    message=message,
-                    duplicate=refusal is filters.DUPLICATE_ORDER,
+                    code=found.code,
+                    message=found.message,
+                    duplicate=found is filters.DUPLICATE_ORDER,
                 )
             ]
-        order = self._accept(book, intent, now_ms, time_ms)
+        book = self._markets[intent.symbol]
+        order = self._accept(book, intent, found, now_ms, time_ms)
         events: list[Event] = [
             OrderAccepted(
                 time_ms=time_ms, client_order_id=intent.client_order_id, exchange_order_id=str(order.order_id)
@@ -271,14 +279,16 @@ class SimulatedExchange:
             raise InvalidInput("symbol", symbol, ", ".join(sorted(self.instruments)))
         return book
 
-    def _refusal(self, book: Book, intent: OrderIntent) -> filters.Refusal | None:
+    def _examine(self, intent: OrderIntent) -> filters.Refusal | _Lock:
+        """What there is against the order; or what it will lock."""
+        book = self._markets.get(intent.symbol)
+        if book is None:
+            return filters.INVALID_SYMBOL
         last = book.price
         refusal = (
             filters.request_refusal(intent)
             or filters.filter_refusal(intent, book.instrument, last)
-            or filters.count_refusal(
-                intent, len(book.open), sum(filters.is_stop(order.intent) for order in book.open.values())
-            )
+            or filters.count_refusal(intent, [order.intent for order in book.open.values()])
         )
         if refusal is not None:
             return refusal
@@ -287,25 +297,23 @@ class SimulatedExchange:
         refusal = filters.market_refusal(intent, book.instrument, self.costs, last)
         if refusal is not None:
             return refusal
-        coin, unit = self._lock(book, intent)
-        return filters.INSUFFICIENT_BALANCE if unit * intent.quantity > self._books.ledger.free(coin) else None
+        lock = self._lock(book, intent)
+        return filters.INSUFFICIENT_BALANCE if lock.amount > self._books.ledger.free(lock.coin) else lock
 
-    def _lock(self, book: Book, intent: OrderIntent) -> tuple[str, Decimal]:
-        """The coin that the order locks, and how much of it for one base unit."""
+    def _lock(self, book: Book, intent: OrderIntent) -> _Lock:
         instrument = book.instrument
         if intent.side is Side.SELL:
-            return instrument.base, _ONE
+            return _Lock(instrument.base, _ONE, intent.quantity)
         if intent.price is not None:
             price = intent.price
         else:
             # An estimate: the open that it will fill at is not known yet.
             reference = intent.stop_price or book.price or ZERO
             price = instrument.price_up(reference * (_ONE + self.costs.half_spread_bps * BASIS_POINT))
-        return instrument.quote, price * (_ONE + self.costs.quote_reserve())
+        unit = price * (_ONE + self.costs.quote_reserve())
+        return _Lock(instrument.quote, unit, unit * intent.quantity)
 
-    def _accept(self, book: Book, intent: OrderIntent, now_ms: int, arrival_ms: int) -> SimOrder:
-        coin, unit = self._lock(book, intent)
-        locked = unit * intent.quantity
+    def _accept(self, book: Book, intent: OrderIntent, lock: _Lock, now_ms: int, arrival_ms: int) -> SimOrder:
         arriving = not filters.is_stop(intent) and (
             intent.time_in_force is not TimeInForce.GTC
             or not has_limit(intent)
@@ -317,12 +325,12 @@ class SimulatedExchange:
             submitted_ms=now_ms,
             arrival_ms=arrival_ms,
             updated_ms=arrival_ms,
-            lock_coin=coin,
-            unit_lock=unit,
-            locked=locked,
+            lock_coin=lock.coin,
+            unit_lock=lock.unit,
+            locked=lock.amount,
             arriving=arriving,
         )
-        self._books.ledger.lock(coin, locked)
+        self._books.ledger.lock(lock.coin, lock.amount)
         self._books.add(order)
         return order
 

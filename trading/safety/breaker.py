@@ -182,12 +182,15 @@ def look_at_equity(state: BreakerState, limits: BreakerLimits, equity: Decimal) 
     found: list[Finding] = []
     for code, peak, limit in drawdowns(state, limits):
         fallen = (peak - equity) * HUNDRED
+        if fallen > limit * peak:
+            level = TripLevel.HALT
+        elif fallen > limit * limits.warn_share * peak and code not in state.warned:
+            level = TripLevel.WARN
+        else:
+            continue
         shown = f"{fallen / peak:.2f}" if peak else "0"
         text = f"equity {equity:.2f} is {shown} % under its peak of {peak:.2f}; the limit is {limit} %"
-        if fallen > limit * peak:
-            found.append(Finding(level=TripLevel.HALT, code=code, value=shown, limit=str(limit), text=text))
-        elif fallen > limit * limits.warn_share * peak and code not in state.warned:
-            found.append(Finding(level=TripLevel.WARN, code=code, value=shown, limit=str(limit), text=text))
+        found.append(Finding(level=level, code=code, value=shown, limit=str(limit), text=text))
     return found
 
 
