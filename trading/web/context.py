@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import sqlalchemy as sa
 from fastapi import Depends
+from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
 from trading.clock import wall_ms
 from trading.config import Settings
+from trading.monitoring.health import Health, Seen
+from trading.monitoring.performance_reader import PerformanceReader
+from trading.monitoring.prometheus import HealthCollector, add_process, new_registry
 from trading.store.queries import Queries
 from trading.web.attempts import Attempts
 from trading.web.database import Database
@@ -20,6 +24,7 @@ from trading.web.passwords import Passwords
 from trading.web.sessions import Sessions
 from trading.web.signing import Signatures
 from trading.web.tokens import Tokens
+from trading.web.watching import HealthWatch
 
 HOUR_MS = 3_600_000
 
@@ -42,6 +47,9 @@ class WebContext:
     tokens: Tokens
     signatures: Signatures
     attempts: Attempts
+    health: HealthWatch
+    registry: CollectorRegistry
+    performance: PerformanceReader = field(default_factory=PerformanceReader)
     now_ms: Callable[[], int] = wall_ms
     started_at: float = field(default_factory=time.monotonic)
     hub: Hub[Identity] | None = None
@@ -51,6 +59,7 @@ class WebContext:
         """The dashboard of these settings. Opens nothing."""
         database = Database(settings.database)
         passwords = Passwords(settings.dashboard_password, database)
+        health = HealthWatch(settings, database, now_ms)
         return cls(
             settings=settings,
             database=database,
@@ -64,8 +73,23 @@ class WebContext:
             tokens=Tokens(database),
             signatures=Signatures(settings.kill_switch_secret, database),
             attempts=Attempts(),
+            health=health,
+            registry=registry_of(health),
             now_ms=now_ms,
         )
+
+
+def registry_of(health: HealthWatch) -> CollectorRegistry:
+    """What the dashboard tells Prometheus: the bot's health as last seen from here, and its own process."""
+    registry = new_registry()
+    add_process(registry)
+
+    def last() -> tuple[Seen, Health] | None:
+        look = health.kept()
+        return None if look is None else (look.seen, look.health)
+
+    registry.register(HealthCollector(last))
+    return registry
 
 
 def context_of(connection: HTTPConnection) -> WebContext:

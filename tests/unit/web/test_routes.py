@@ -15,12 +15,19 @@ from trading.web.routes import PARTS
 ROUTES = {
     # What needs no login, and nothing else does.
     "POST /api/v1/login": "public",
+    "GET /health": "public",
+    "GET /livez": "public",
+    "GET /readyz": "public",
     # Looking.
     "GET /api/v1/openapi.json": "read",
     "GET /api/v1/session": "read",
     "POST /api/v1/logout": "read",
     "GET /api/v1/status": "read",
     "GET /api/v1/settings": "read",
+    "GET /api/v1/health/status": "read",
+    "GET /api/v1/health/safety": "read",
+    "GET /api/v1/metrics/realtime": "read",
+    "GET /metrics": "read",
     "GET /api/v1/models": "read",
     "GET /api/v1/logs": "read",
     "GET /api/v1/alerts": "read",

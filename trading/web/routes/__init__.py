@@ -15,7 +15,7 @@ from fastapi import APIRouter
 
 from trading.web import openapi
 from trading.web.context import WebContext
-from trading.web.routes import alerts, commands, logs, safety, series, session, status, tokens, trading
+from trading.web.routes import alerts, commands, health, logs, safety, series, session, status, tokens, trading
 from trading.web.stream import socket
 
 
@@ -31,6 +31,7 @@ PARTS: tuple[Part, ...] = (
     Part(session.router, session.lifespan),
     Part(tokens.router),
     Part(status.router),
+    Part(health.router, health.lifespan),
     Part(trading.router),
     Part(series.router),
     Part(safety.router),

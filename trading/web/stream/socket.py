@@ -11,13 +11,19 @@ from http import HTTPStatus
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from trading.domain.errors import InvalidInput
+from trading.store.errors import JournalError
+from trading.store.status import Status
 from trading.web.access import authorize_websocket, ended
 from trading.web.context import WebContext, context_of
+from trading.web.models.health import HealthSafetyView, HealthStatusView
+from trading.web.models.metrics import RealtimeView
 from trading.web.problems import Problem
+from trading.web.stream.board import Kind
 from trading.web.stream.client import NO_MESSAGES, Client, Farewell
 from trading.web.stream.hub import Hub, HubFull
 from trading.web.stream.tail import Tail
-from trading.web.stream.vitals import Vitals
+from trading.web.stream.vitals import Gauge, Vitals
+from trading.web.watching import Look
 
 SEQ_MAX = 2**53 - 1
 CLOSE_SECONDS = 10.0
@@ -28,7 +34,7 @@ router = APIRouter()
 @asynccontextmanager
 async def lifespan(context: WebContext) -> AsyncIterator[None]:
     """Look at the database for those who listen, as long as the server runs."""
-    tail = Tail(context.database, Vitals([]))
+    tail = Tail(context.database, Vitals(vital_signs(context)))
     context.hub = Hub(tail, gone=partial(ended, context), now_ms=context.now_ms)
     running = asyncio.create_task(context.hub.run())
     try:
@@ -36,6 +42,34 @@ async def lifespan(context: WebContext) -> AsyncIterator[None]:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def vital_signs(context: WebContext) -> list[Gauge]:
+    """Health, safety and metrics, as their routes answer."""
+
+    def health() -> HealthStatusView:
+        look = context.health.read()
+        return HealthStatusView.of(look, _read(look))
+
+    def safety() -> HealthSafetyView:
+        look = context.health.kept() or context.health.read()
+        return HealthSafetyView.of(look, _read(look))
+
+    def metrics() -> RealtimeView:
+        return RealtimeView.of(context.database.read(context.performance.read), context.now_ms())
+
+    ever_new = frozenset({"timestamp", "heartbeat_age_s", "api_latency_ms", "last_api_check", "details"})
+    return [
+        Gauge(Kind.HEALTH, health, ever_new),
+        Gauge(Kind.SAFETY, safety, frozenset({"timestamp"})),
+        Gauge(Kind.METRICS, metrics, frozenset({"timestamp"})),
+    ]
+
+
+def _read(look: Look) -> Status:
+    if look.seen.status is None:
+        raise JournalError(look.seen.database_error)
+    return look.seen.status
 
 
 @router.websocket("/ws")
