@@ -148,7 +148,7 @@ def test_a_database_that_is_locked_for_writing_can_still_be_read(tmp_path: Path)
         until(lambda: failing(client) == set(), "the bot is well again")
 
 
-def test_a_bot_of_an_older_version_that_tells_nothing_is_degraded(tmp_path: Path) -> None:
+def test_of_a_bot_that_never_told_anything_nothing_is_made_up(tmp_path: Path) -> None:
     with BotProcess(tmp_path, *CALM) as bot:
         bot.wait_for("bot.reconciled")
         bot.signal(signal.SIGTERM)
