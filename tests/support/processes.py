@@ -26,9 +26,23 @@ FIVE_MINUTES_MS = 300_000
 PATIENCE_S = 90.0
 
 
+ALERTS = ("ALERT_", "SMTP_", "TELEGRAM_", "HEARTBEAT_", "SLACK_", "DISCORD_")
+
+
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment without settings of ours; each bot answers for its health on a port of its own."""
-    ours = ("TRADING_", "DATA_DIR", "DATABASE_URL", "LOG_", "KILL_SWITCH", "HEALTH_")
+    ours = (
+        "TRADING_",
+        "DATA_DIR",
+        "DATABASE_URL",
+        "LOG_",
+        "KILL_SWITCH",
+        "HEALTH_",
+        "ALERT_",
+        "SMTP_",
+        "TELEGRAM_",
+        "HEARTBEAT_",
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONPATH": str(ROOT), "HEALTH_PORT": str(free_port()), **changes}
 
