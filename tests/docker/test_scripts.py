@@ -1,0 +1,189 @@
+"""The deployment's scripts against a real engine; each test-*.sh also against what is broken on purpose."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docker.test_compose import FAST, held, open_orders, position_open, stopped
+from tests.support.containers import Deployment, docker, eventually
+from tests.support.processes import rows
+from trading.exit_codes import ExitCode
+from trading.store.schema import HEAD_REVISION
+
+Make = Callable[..., Deployment]
+NEXT = f"{int(HEAD_REVISION) + 1:04d}"
+MIGRATION = f'''"""A migration of a later version."""
+from alembic import op
+import sqlalchemy as sa
+revision = "{NEXT}"
+down_revision = "{HEAD_REVISION}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table("of_later", sa.Column("id", sa.Integer, primary_key=True))
+'''
+
+
+def derived(tag: str, image: str, folder: Path, *steps: str) -> str:
+    """An image that differs from another by these steps."""
+    folder.mkdir(exist_ok=True)
+    (folder / "migration.py").write_text(MIGRATION)
+    (folder / "Dockerfile").write_text("\n".join([f"FROM {image}", "USER root", *steps, "USER tradingbot", ""]))
+    docker("build", "--quiet", "--tag", tag, str(folder))
+    return tag
+
+
+def later(image: str, folder: Path, *steps: str) -> str:
+    """A later version, whose schema is a later one."""
+    to_next = f"""sed -i 's/HEAD_REVISION = "{HEAD_REVISION}"/HEAD_REVISION = "{NEXT}"/' /app/trading/store/schema.py"""
+    migration = f"COPY migration.py /app/trading/store/migrations/versions/v{NEXT}_of_later.py"
+    # What was compiled ahead must not hide the change.
+    forget = "RUN rm -rf /app/trading/store/__pycache__ /app/trading/__pycache__ /app/trading/web/__pycache__"
+    tag = f"llm-tradebot-test:later-{folder.parent.name}-{len(steps)}"
+    return derived(tag.lower(), image, folder, migration, f"RUN {to_next}", forget, *steps)
+
+
+@pytest.fixture
+def deployed(deploy: Make, image: str, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment with something held, whose image has a name of its own that deployments may move."""
+    name = f"llm-tradebot-test-{tmp_path.name[-24:]}".lower().replace("_", "-").strip("-")
+    docker("tag", image, f"{name}:latest")
+    deployment = deploy(image=f"{name}:latest")
+    deployment.env_file(**FAST)
+    deployment.up()
+    eventually(lambda: position_open(deployment), "something is held")
+    yield deployment
+    deployment.__exit__()
+    for tag in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", name).split():
+        docker("image", "rm", "--force", tag, check=False)
+
+
+def sold_by_a_stop(deployment: Deployment) -> list[str]:
+    """Positions that were sold because the bot was stopped."""
+    query = "SELECT id FROM positions WHERE exit_reason = 'shutdown'"
+    return [position for (position,) in rows(deployment.data / "tradebot.db", query)]
+
+
+def revision(deployment: Deployment) -> str:
+    return str(rows(deployment.data / "tradebot.db", "SELECT version_num FROM alembic_version")[0][0])
+
+
+def test_an_update_migrates_and_sells_nothing_and_can_be_undone(
+    deployed: Deployment, image: str, tmp_path: Path
+) -> None:
+    new = later(image, tmp_path / "later")
+    done = deployed.run("scripts/deploy-production.sh", "--image", new)
+    assert revision(deployed) == NEXT
+    assert sold_by_a_stop(deployed) == []
+    assert deployed.state("trading-bot")["Running"]
+    assert deployed.inspect("trading-bot")["Image"] == docker("image", "inspect", "--format", "{{.Id}}", new)
+    assert deployed.inspect("trading-bot")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    backup = re.search(r"--database (backups/\S+)", done.stdout)
+    assert backup is not None, done.stdout
+    refused = deployed.run("scripts/rollback.sh", "--yes", check=False)
+    assert refused.returncode == 1
+    assert "has been migrated" in refused.stderr
+    deployed.run("scripts/rollback.sh", "--yes", "--database", backup[1])
+    assert revision(deployed) == HEAD_REVISION
+    assert sold_by_a_stop(deployed) == []
+    assert deployed.inspect("trading-bot")["Image"] == docker("image", "inspect", "--format", "{{.Id}}", image)
+    assert stopped(deployed) == ExitCode.OK
+
+
+def test_an_update_that_fails_goes_back_by_itself(deployed: Deployment, image: str, tmp_path: Path) -> None:
+    """It migrates, and then the dashboard does not come up."""
+    broken = "RUN echo 'raise SystemExit(7)' >/app/trading/web/server.py"
+    new = later(image, tmp_path / "later", broken)
+    failed = deployed.run("scripts/deploy-production.sh", "--image", new, "--timeout", "15", check=False)
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert "the previous version is in its place" in failed.stderr
+    assert revision(deployed) == HEAD_REVISION
+    assert sold_by_a_stop(deployed) == []
+    assert deployed.inspect("trading-bot")["Image"] == docker("image", "inspect", "--format", "{{.Id}}", image)
+    assert deployed.state("trading-bot")["Running"]
+
+
+def test_settings_that_the_new_version_refuses_change_nothing(deployed: Deployment, image: str) -> None:
+    before = deployed.state("trading-bot")["StartedAt"]
+    deployed.env_file(**FAST, TRADING_SYMBOLS="nonsense")
+    refused = deployed.run("scripts/deploy-production.sh", "--image", image, check=False)
+    assert refused.returncode == ExitCode.USAGE
+    assert "TRADING_SYMBOLS" in refused.stderr
+    assert deployed.state("trading-bot")["StartedAt"] == before
+
+
+def test_a_backup_of_a_trading_bot_is_restored_on_an_empty_machine(deployed: Deployment, deploy: Make) -> None:
+    made = deployed.run("scripts/backup.sh").stdout.splitlines()[-1]
+    known = set(rows(Path(made) / "tradebot.db", "SELECT id FROM positions WHERE traded"))
+    assert known
+    empty = deploy("empty", image=deployed.env["TRADEBOT_IMAGE"])
+    empty.env_file(**FAST)
+    shutil.copytree(made, empty.folder / "from-elsewhere" / Path(made).name)
+    empty.compose("up", "--detach", "--no-start")
+    empty.run("scripts/restore.sh", f"from-elsewhere/{Path(made).name}", "--yes")
+    empty.up("trading-bot")
+    eventually(lambda: "bot.reconciled" in empty.events(), "it goes on")
+    assert known <= set(rows(empty.data / "tradebot.db", "SELECT id FROM positions"))
+    fills = empty.fills()
+    eventually(lambda: empty.fills() > fills, "it trades on")
+    assert stopped(empty) == ExitCode.OK
+    assert (held(empty.data), open_orders(empty.data)) == ({}, [])
+
+
+@pytest.mark.parametrize("script", ["docker-build", "docker-run", "deploy-local", "deploy-production", "rollback"])
+def test_help_and_unusable_arguments(deploy: Make, script: str) -> None:
+    deployment = deploy()
+    assert script in deployment.run(f"scripts/{script}.sh", "--help").stdout
+    assert deployment.run(f"scripts/{script}.sh", "--no-such-option", check=False).returncode == ExitCode.USAGE
+
+
+def test_a_build_by_version_and_its_file(deploy: Make, image: str) -> None:
+    deployment = deploy(image="llm-tradebot-test-build:latest")
+    docker("image", "inspect", image)
+    try:
+        deployment.run("scripts/docker-build.sh", "9.8.7", "export", "--slim")
+        file = deployment.folder / "llm-tradebot-test-build-9.8.7.tar"
+        assert file.stat().st_size > 1_000_000
+        for tag in ("9.8.7", "latest"):
+            labels = json.loads(docker("image", "inspect", f"llm-tradebot-test-build:{tag}"))[0]["Config"]["Labels"]
+            assert labels["org.opencontainers.image.version"] == "9.8.7"
+    finally:
+        docker("image", "rm", "--force", "llm-tradebot-test-build:9.8.7", "llm-tradebot-test-build:latest", check=False)
+
+
+def test_the_test_of_a_build_fails_where_the_image_is_broken(deploy: Make, image: str, tmp_path: Path) -> None:
+    deployment = deploy()
+    assert deployment.run("scripts/test-docker-build.sh", "--slim", image).returncode == 0
+    broken = derived("llm-tradebot-test:with-env", image, tmp_path / "broken", "RUN touch /app/.env")
+    failed = deployment.run("scripts/test-docker-build.sh", "--slim", broken, check=False)
+    assert failed.returncode == 1
+    assert "WRONG: no secrets" in failed.stderr
+
+
+def test_the_test_of_a_deployment_works_and_fails_where_it_is_broken(deploy: Make) -> None:
+    deployment = deploy()
+    assert "the deployment works" in deployment.run("scripts/test-docker-compose.sh").stdout
+    (deployment.folder / "broken.yml").write_text("services: {dashboard: {command: [sleep, '3600']}}\n")
+    deployment.env["SERVICES_FILE"] = str(deployment.folder / "broken.yml")
+    failed = deployment.run("scripts/test-docker-compose.sh", "--timeout", "15", check=False)
+    assert failed.returncode == 1
+    assert "dashboard" in failed.stderr
+
+
+def test_the_test_of_health_checks_works_and_fails_where_they_are_broken(deploy: Make) -> None:
+    deployment = deploy()
+    assert "see what they should" in deployment.run("scripts/test-health-checks.sh").stdout
+    blind = "services: {trading-bot: {healthcheck: {test: [CMD, 'true']}}}\n"
+    (deployment.folder / "broken.yml").write_text(blind)
+    deployment.env["SERVICES_FILE"] = str(deployment.folder / "broken.yml")
+    failed = deployment.run("scripts/test-health-checks.sh", check=False)
+    assert failed.returncode == 1
+    assert "not shown unhealthy" in failed.stderr
