@@ -47,8 +47,12 @@ def later(image: str, folder: Path, *steps: str) -> str:
     migration = f"COPY migration.py /app/trading/store/migrations/versions/v{NEXT}_of_later.py"
     # What was compiled ahead must not hide the change.
     forget = "RUN rm -rf /app/trading/store/__pycache__ /app/trading/__pycache__ /app/trading/web/__pycache__"
-    tag = f"llm-tradebot-test:later-{folder.parent.name}-{len(steps)}"
-    return derived(tag.lower(), image, folder, migration, f"RUN {to_next}", forget, *steps)
+    tag = f"llm-tradebot-test:{later_tag(folder.parent, len(steps))}"
+    return derived(tag, image, folder, migration, f"RUN {to_next}", forget, *steps)
+
+
+def later_tag(folder: Path, steps: int) -> str:
+    return f"later-{folder.name[-40:]}-{steps}".lower()
 
 
 @pytest.fixture
@@ -62,8 +66,9 @@ def deployed(deploy: Make, image: str, tmp_path: Path) -> Iterator[Deployment]:
     eventually(lambda: position_open(deployment), "something is held")
     yield deployment
     deployment.__exit__()
-    for tag in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", name).split():
-        docker("image", "rm", "--force", tag, check=False)
+    made = docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", name).split()
+    made += [f"llm-tradebot-test:{later_tag(tmp_path, steps)}" for steps in (0, 1)]
+    docker("image", "rm", "--force", *made, check=False)
 
 
 def sold_by_a_stop(deployment: Deployment) -> list[str]:
