@@ -99,7 +99,9 @@ class Outbox:
         while True:
             self._wake.wait()
             self._wake.clear()
-            while self._waiting and not self._store():
+            while self._waiting:
+                if self._store():
+                    continue
                 if self._is_over():
                     return
                 self._wake.wait(RETRY_SECONDS)
