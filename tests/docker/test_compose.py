@@ -105,7 +105,7 @@ def test_a_plain_up_on_a_fresh_clone(deploy: Make, who: str) -> None:
         assert host["RestartPolicy"]["Name"] == "unless-stopped"
         assert host["LogConfig"]["Config"]["max-size"]
     ports = deployment.inspect("dashboard")["NetworkSettings"]["Ports"]
-    assert [binding["HostIp"] for bindings in ports.values() for binding in bindings] == ["127.0.0.1"]
+    assert [binding["HostIp"] for bindings in ports.values() for binding in bindings or []] == ["127.0.0.1"]
 
 
 def replayed(deploy: Make, name: str, rows_: int) -> Deployment:
