@@ -11,7 +11,6 @@ import pytest
 from tests.support.processes import BotProcess, until
 from tests.support.prometheus import FILES, NOT_HERE, PrometheusServer, programs, promtool
 from tests.support.web import serving, web_app
-from trading.web.access import Scope
 
 pytestmark = pytest.mark.skipif(programs() is None, reason=NOT_HERE)
 
@@ -41,9 +40,10 @@ def test_a_real_prometheus_scrapes_bot_and_dashboard_and_answers_every_panel(tmp
     with (
         BotProcess(tmp_path, "--data-dir", "data", "--seed", "3", "--speed", "20") as bot,
         serving(web_app(tmp_path / "data")) as served,
+        served.owner() as owner,
     ):
         bot.wait_for("fill")
-        _, token = served.context.tokens.create("prometheus", Scope.READ, "test", served.context.now_ms())
+        token = owner.post("/api/v1/tokens", json={"name": "prometheus", "scope": "read"}).json()["token"]
         targets = {"tradebot": f"127.0.0.1:{bot.health_port}", "tradebot-dashboard": f"127.0.0.1:{served.port}"}
         for address in targets.values():
             answer = httpx.get(f"http://{address}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=10)

@@ -1,7 +1,7 @@
 """A bot whose loop stands still for ever: run as a program by the watchdog's test.
 
 Arguments: a folder, how long the loop may stand still, and what stands still: the feed, or the database (which the test
-locks), which is no standstill.
+locks), which is no standstill. A fourth one is the port on which it answers for its health.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from tests.support.bots import ListFeed, Signals, calm_batches, make_bot
 from tests.support.builders import BTC, ENTER, T0
 from trading.domain.candles import Candle
 from trading.domain.orders import Purpose
+from trading.live.health_port import HealthPort
+from trading.monitoring.health import HealthLimits
 from trading.monitoring.logs import configure_logging
 
 
@@ -40,7 +42,17 @@ def main() -> int:
     batches = calm_batches(3, [BTC.symbol])
     feed = BlockingFeed(batches) if what == "feed" else ListFeed(batches, stays=True)
     signals = Signals({(BTC.symbol, T0): ENTER})
-    bot = make_bot(folder, feed, signals, stalled_after_s=stalled_after_s, busy_timeout_ms=500, policy="keep")
+    bot = make_bot(
+        folder,
+        feed,
+        signals,
+        stalled_after_s=stalled_after_s,
+        health=HealthLimits(heartbeat_max_ms=1_500),
+        busy_timeout_ms=500,
+        policy="keep",
+    )
+    if len(sys.argv) > 4:
+        HealthPort(bot.manager.reporter, bot.manager.metrics, "127.0.0.1", int(sys.argv[4])).start()
     feed.is_time = lambda: any(sent.purpose is Purpose.STOP for sent in bot.exchange.sent)  # type: ignore[attr-defined]
     return bot.run()
 
