@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.support.browser import PHONE, Watched, why_not
 from tests.support.dashboards import Dashboard
+from tests.support.processes import tradebot
 
 pytestmark = pytest.mark.browser
 
@@ -26,8 +28,28 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 
 @pytest.fixture
+def still(tmp_path: Path) -> Iterator[Dashboard]:
+    """A bot that holds something while the market hardly moves, so that no stop is moved under a person's hands."""
+    if missing := why_not():
+        pytest.skip(missing)
+    with Dashboard(tmp_path, speed=20) as quick:
+        quick.wait_until_served()
+        quick.wait_for("/orders", lambda found: any(one["purpose"] == "stop" for one in found["items"]), live=True)
+        ended = tradebot("stop", "--policy", "keep", cwd=tmp_path, DATA_DIR=str(quick.data))
+        assert ended.returncode == 0, ended.stderr
+    with Dashboard(tmp_path, speed=0.01) as running:
+        running.wait_until_served()
+        yield running
+
+
+@pytest.fixture
 def owner(watch: Open, mine: Dashboard) -> Watched:  # type: ignore[override]
-    watched = watch(mine.address)
+    return logged_in(watch, mine)
+
+
+def logged_in(watch: Open, dashboard: Dashboard) -> Watched:
+    """Its page, with the owner before it."""
+    watched = watch(dashboard.address)
     watched.open()
     watched.log_in()
     watched.ready()
@@ -58,8 +80,8 @@ def test_a_position_is_closed_after_it_was_confirmed(owner: Watched, mine: Dashb
     assert closed["trade"]["exit_reason"] == "closed by operator"
 
 
-def test_an_order_is_cancelled_and_a_position_gets_its_stop_back(owner: Watched, mine: Dashboard) -> None:
-    mine.wait_for("/orders", lambda found: any(one["purpose"] == "stop" for one in found["items"]), live=True)
+def test_an_order_is_cancelled_and_a_position_gets_its_stop_back(still: Dashboard, watch: Open) -> None:
+    owner = logged_in(watch, still)
     page = owner.show("positions")
     page.get_by_role("button", name=re.compile("Cancel the stop order")).first.click()
     expect(page.get_by_role("dialog")).to_contain_text("never left without one")
