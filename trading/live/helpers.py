@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from trading.monitoring.alerts.deadman import DeadManPing
-from trading.monitoring.alerts.telegram import TelegramCommands
 from trading.monitoring.health import HEARTBEAT_MAX_MS
 
 if TYPE_CHECKING:
     from trading.config import Settings
     from trading.manager import TradingManager
+
+
+class Helper(Protocol):
+    """Something that runs in a thread of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End, soon."""
+        ...
 
 
 @contextmanager
@@ -23,18 +33,21 @@ def helpers(settings: Settings, manager: TradingManager) -> Iterator[None]:
         return manager.reporter.beat_age_s * 1000 <= HEARTBEAT_MAX_MS and manager.line.fault is None
 
     jobs = manager.reporter.jobs
-    found = [
-        helper
-        for helper in (
-            DeadManPing.of(settings, is_well, jobs),
-            TelegramCommands.of(settings, lambda: manager.journal.engine, jobs),
-        )
-        if helper is not None
-    ]
-    for helper in found:
+    found: list[Helper | None] = []
+    # Loaded where they are asked for: a bot that needs neither starts a fifth of a second sooner.
+    if settings.heartbeat_url is not None:
+        from trading.monitoring.alerts.deadman import DeadManPing
+
+        found.append(DeadManPing.of(settings, is_well, jobs))
+    if settings.telegram_pin is not None:
+        from trading.monitoring.alerts.telegram import TelegramCommands
+
+        found.append(TelegramCommands.of(settings, lambda: manager.journal.engine, jobs))
+    running = [helper for helper in found if helper is not None]
+    for helper in running:
         helper.start()
     try:
         yield
     finally:
-        for helper in found:
+        for helper in running:
             helper.stop()
