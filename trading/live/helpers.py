@@ -34,7 +34,7 @@ def helpers(settings: Settings, manager: TradingManager) -> Iterator[None]:
 
     jobs = manager.reporter.jobs
     found: list[Helper | None] = []
-    # Loaded where they are asked for: a bot that needs neither starts a fifth of a second sooner.
+    # Loaded only where they are asked for: what they are made of takes a moment to load.
     if settings.heartbeat_url is not None:
         from trading.monitoring.alerts.deadman import DeadManPing
 
