@@ -13,7 +13,7 @@ import httpx
 
 from tests.integration.test_process_disk_full import fill_by_limit
 from tests.support.ports import free_port
-from tests.support.processes import BotProcess, lively_candles, rows, until
+from tests.support.processes import BotProcess, rows, until
 from trading.exit_codes import ExitCode
 
 FAST = ("--data-dir", "data", "--speed", "60", "--seed", "3")
@@ -87,11 +87,9 @@ def test_little_space_is_unhealthy_before_the_disk_is_full(tmp_path: Path) -> No
 
 def test_a_taken_port_is_alerted_and_the_bot_trades(tmp_path: Path) -> None:
     """Fault 39."""
-    lively_candles(tmp_path / "candles", 400)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        replay = ("--market-data", "candles", "--data-dir", "data", "--speed", "6000")
-        with BotProcess(tmp_path, *replay, HEALTH_PORT=str(port)) as bot:
+        with BotProcess(tmp_path, *FAST, HEALTH_PORT=str(port)) as bot:
             bot.wait_for("health_port.not_open")
             bot.wait_for("notify", code="HEALTH_PORT")
             bot.wait_for("fill")
