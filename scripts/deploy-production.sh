@@ -72,6 +72,9 @@ fi
 # -- from here on, whatever goes wrong ends in going back
 
 backup='' before='' was_running=no going_back=no
+compare_holdings() {
+    compose run --rm --no-deps -T backup tradebot db holdings --compare "/backups/$(basename "$backup")/holdings.json"
+}
 go_back() {
     trap - ERR INT TERM
     going_back=yes
@@ -81,7 +84,7 @@ go_back() {
     [[ -n $backup ]] && arguments+=(--database "$backup")
     [[ $was_running == no ]] && arguments+=(--no-start)
     scripts/rollback.sh --yes "${arguments[@]}" || { warn "error: GOING BACK FAILED. Look at once: docker compose ps"; exit 3; }
-    [[ -z $before ]] || tradebot db holdings --compare "/backups/$(basename "$backup")/holdings.json" || true
+    [[ -z $before ]] || compare_holdings || true
     warn "error: $new was not deployed; the previous version is in its place"
     exit 1
 }
@@ -122,7 +125,7 @@ for service in trading-bot dashboard; do
     fi
 done
 if [[ -n $before ]]; then
-    tradebot db holdings --compare "/backups/$(basename "$backup")/holdings.json" || go_back
+    compare_holdings || go_back
 fi
 trap - ERR INT TERM
 say "deployed: $new. Back to the one before: scripts/rollback.sh${backup:+ --database backups/$(basename "$backup")}"
