@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import decision_path, live_path, processes, sma_cross
+from benchmarks import decision_path, guards, live_path, processes, sma_cross
 from benchmarks.rows import Row
 from trading.market.candle_files import load_candles
 from trading.market.candle_table import CandleTable
@@ -39,6 +39,8 @@ def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
         "order": lambda: live_path.candle_to_order(2_000 if quick else 6_000),
         "restart": live_path.restart,
         "kill": live_path.kill,
+        "checks": guards.checks,
+        "status": lambda: guards.status(20_000 // share),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.__main__ import parts
+from benchmarks.guards import checks, status
 from benchmarks.live_path import kill, restart
 from benchmarks.markets import demo, random_walk
 from benchmarks.processes import start
@@ -29,12 +30,22 @@ def test_the_memory_benchmark_trades() -> None:
     assert 0 < found["start_mb"] <= found["end_mb"] * 1.1
 
 
-@pytest.mark.parametrize("measure", [lambda: start(times=1), kill, lambda: restart(symbols=2, candles=800)])
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda: start(times=1),
+        kill,
+        lambda: restart(symbols=2, candles=800),
+        lambda: checks(100),
+        lambda: status(800, times=1),
+    ],
+)
 def test_the_live_benchmarks_come_to_a_figure(measure: Callable[[], list[Row]]) -> None:
     for row in measure():
         assert row.value > 0
 
 
 def test_every_part_is_there() -> None:
-    assert set(parts(True)) == {"sma", "decision", "start", "memory", "cycle", "order", "restart", "kill"}
+    named = {"sma", "decision", "start", "memory", "cycle", "order", "restart", "kill", "checks", "status"}
+    assert set(parts(True)) == named
     assert [table.symbol for table in demo(2, 10)] == ["C000/USDT", "C001/USDT"]
