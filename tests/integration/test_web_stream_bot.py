@@ -64,6 +64,37 @@ def test_all_that_a_bot_does_arrives(served: Served, tmp_path: Path) -> None:
         assert set(acted) <= set(in_database)
 
 
+def test_health_safety_and_metrics_arrive_and_a_kill_at_once(served: Served, tmp_path: Path) -> None:
+    with Listening(served) as listening, served.owner() as client, bot(tmp_path, "--speed", "50"):
+        standing = listening.until(
+            lambda m: bool(m["type"] == "snapshot" and m["data"]["safety"] and m["data"]["metrics"]), "all of it"
+        )["data"]
+        assert standing["safety"]["kill_switch"]["active"] is False
+        listening.until_type("metrics_update")
+        healthy = listening.until(
+            lambda m: bool(m["type"] == "health_update" and m["data"]["level"] == "healthy"), "a healthy bot"
+        )
+        assert healthy["data"].keys() == client.get("/api/v1/health/status").json().keys()
+        assert client.post("/api/v1/safety/kill-switch/trigger", json={"reason": "a test"}).is_success
+        killed = listening.until(
+            lambda m: bool(m["type"] == "safety_update" and m["data"]["kill_switch"]["effective"]), "effective"
+        )
+        assert killed["data"]["kill_switch"]["reason"] == "a test"
+        assert killed["data"].keys() == client.get("/api/v1/health/safety").json().keys()
+        listening.until(lambda m: bool(m["type"] == "health_update" and m["data"]["kill_switch_active"]), "killed")
+
+
+def test_the_end_of_a_bot_is_told(served: Served, tmp_path: Path) -> None:
+    with Listening(served) as listening:
+        with bot(tmp_path, "--speed", "50"):
+            listening.until(
+                lambda m: bool(m["type"] == "health_update" and m["data"]["level"] == "healthy"), "a healthy bot"
+            )
+        listening.until(
+            lambda m: bool(m["type"] == "health_update" and m["data"]["level"] == "critical"), "that it is gone"
+        )
+
+
 def test_whoever_breaks_off_and_comes_back_gets_the_whole_sequence(served: Served, tmp_path: Path) -> None:
     """At random cut points; compared with one who never broke off."""
     whole: list[Message] = []

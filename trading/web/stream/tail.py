@@ -8,11 +8,12 @@ from collections.abc import Callable
 import sqlalchemy as sa
 import structlog
 
+from trading.domain.actions import Level
 from trading.store.database import reading
 from trading.store.errors import StoreError
-from trading.store.following import FellBehind, Follower
+from trading.store.following import Changes, FellBehind, Follower
 from trading.web.database import Database
-from trading.web.stream.board import Draft
+from trading.web.stream.board import Draft, Kind
 from trading.web.stream.compose import Composer
 from trading.web.stream.hub import Look
 from trading.web.stream.vitals import Vitals
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 SERIES_SECONDS = 0.25
 VITALS_SECONDS = 1.0
+URGENT_EVENTS = frozenset({"KillLatched", "KillEffective", "KillReset", "Command"})
 
 
 class Tail:
@@ -41,6 +43,7 @@ class Tail:
         self._series_due = 0.0
         self._vitals_due = 0.0
         self._is_failing = False
+        self._is_urgent = False
         self._held: list[Draft] = []
 
     def look(self) -> Look:
@@ -66,6 +69,9 @@ class Tail:
         if self._monotonic() >= self._vitals_due:
             self._vitals_due = self._monotonic() + VITALS_SECONDS
             look.drafts.extend(self._vitals.changed())
+        elif self._is_urgent:
+            look.drafts.extend(self._vitals.changed([Kind.HEALTH, Kind.SAFETY]))
+        self._is_urgent = False
         return look
 
     def _look_at(self, connection: sa.Connection) -> Look:
@@ -86,6 +92,13 @@ class Tail:
         changes = follower.changes(connection)
         if changes is not None:
             self._held += self._composer.changes(changes)
+            self._is_urgent = self._is_urgent or _concerns_safety(changes)
         if self._monotonic() >= self._series_due:
             self._series_due = self._monotonic() + SERIES_SECONDS
             self._held += self._composer.series(follower.series(connection))
+
+
+def _concerns_safety(changes: Changes) -> bool:
+    """Whether something has happened that a person wants to see in the safety state at once."""
+    is_commanded = any(event.type in URGENT_EVENTS for event in changes.events)
+    return is_commanded or any(alert.level is not Level.INFO for alert in changes.alerts)

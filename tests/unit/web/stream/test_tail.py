@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from tests.unit.store.store_helpers import (
     ACCOUNT,
@@ -32,12 +33,13 @@ from trading.domain.orders import OrderState
 from trading.engine.state import SymbolState
 from trading.store.batch import EquityPoint
 from trading.store.journal import Journal
+from trading.store.latch import latch_kill
 from trading.web.database import Database
 from trading.web.stream import tail as tail_module
 from trading.web.stream.board import Kind
 from trading.web.stream.hub import Look
 from trading.web.stream.tail import Tail
-from trading.web.stream.vitals import Vitals
+from trading.web.stream.vitals import Gauge, Vitals
 
 
 class Clock:
@@ -136,6 +138,38 @@ def test_what_comes_with_candles_comes_a_few_times_a_second_and_positions_follow
     assert found["position_update"]["price"] == "112"
     assert found["decision"]["count"] == 2
     assert found["equity_update"]["equity"] == "5"
+
+
+class Told(BaseModel):
+    """What a gauge of the test tells: how often it was read."""
+
+    count: int
+
+
+def test_health_and_safety_are_read_at_once_when_a_person_or_a_warning_speaks(
+    journal: Journal, database: Database, clock: Clock
+) -> None:
+    reads: Counter[Kind] = Counter()
+
+    def gauge(kind: Kind) -> Gauge:
+        def read() -> Told:
+            reads[kind] += 1
+            return Told(count=reads[kind])
+
+        return Gauge(kind, read, frozenset())
+
+    vitals = Vitals([gauge(kind) for kind in (Kind.HEALTH, Kind.SAFETY, Kind.METRICS)], monotonic=clock)
+    tail = Tail(database, vitals, monotonic=clock)
+    tail.look()
+    clock.now += tail_module.VITALS_SECONDS
+    assert {draft.kind for draft in tail.look().drafts} == {Kind.HEALTH, Kind.SAFETY, Kind.METRICS}
+    journal.commit(batch(notifications=[Notify(Level.INFO, "POSITION_OPENED", "of no concern")]))
+    assert {draft.kind for draft in tail.look().drafts} == {Kind.ALERT}
+    latch_kill(journal.engine, "owner", "enough", T0)
+    assert {draft.kind for draft in tail.look().drafts} == {Kind.HEALTH, Kind.SAFETY}
+    journal.commit(batch(notifications=[Notify(Level.WARNING, "BREAKER_WARN", "of some concern")]))
+    assert {draft.kind for draft in tail.look().drafts} == {Kind.ALERT, Kind.HEALTH, Kind.SAFETY}
+    assert tail.look() == Look([])
 
 
 def test_a_database_that_is_not_there_yet_is_looked_for_again(path: Path, tail: Tail, clock: Clock) -> None:
