@@ -15,7 +15,17 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import decision_path, guards, live_path, processes, sma_cross
+from benchmarks import (
+    dashboard_load,
+    decision_path,
+    event_stream,
+    guards,
+    health_load,
+    live_path,
+    page,
+    processes,
+    sma_cross,
+)
 from benchmarks.rows import Row
 from trading.market.candle_files import load_candles
 from trading.market.candle_table import CandleTable
@@ -41,6 +51,10 @@ def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
         "kill": live_path.kill,
         "checks": guards.checks,
         "status": lambda: guards.status(20_000 // share),
+        "health": lambda: health_load.measure(5 if quick else 20),
+        "stream": lambda: event_stream.measure(5 if quick else 20),
+        "load": lambda: dashboard_load.measure(1 if quick else 4, 5 if quick else 15),
+        "page": lambda: page.measure(3 if quick else 7),
     }
 
 

@@ -7,8 +7,9 @@ import base64
 import os
 import struct
 import time
-from typing import Any
+from typing import Any, cast
 
+OPEN_SECONDS = 30.0
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 
@@ -19,7 +20,7 @@ class Listener(asyncio.Protocol):
         opened: done when the server has taken the connection.
         came: by `seq`, the wall clock (s).
         texts: the messages themselves, if they are kept.
-        closed: the close code, None while it is open.
+        closed: the close code, None while it is open, 0 where this side ended it.
     """
 
     def __init__(self, path: str, host: str, headers: dict[str, str], *, keeps: bool) -> None:
@@ -44,8 +45,7 @@ class Listener(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the stream."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -69,10 +69,12 @@ class Listener(asyncio.Protocol):
         """It is over."""
         if not self.opened.done():
             self.opened.set_exception(ConnectionError("closed during the handshake"))
-        self.closed = self.closed or 1006
+        if self.closed is None:
+            self.closed = 1006
 
     def close(self) -> None:
-        """End the connection at once."""
+        """End the connection at once; that is no sending away."""
+        self.closed = self.closed or 0
         self._transport.abort()
 
     def _next_frame(self) -> tuple[int, bytes] | None:
@@ -119,6 +121,7 @@ async def listen(
             return Listener(path, f"127.0.0.1:{port}", headers, keeps=keeps)
 
         _, listener = await loop.create_connection(make, "127.0.0.1", port)
-        await listener.opened
+        async with asyncio.timeout(OPEN_SECONDS):
+            await listener.opened
         found.append(listener)
     return found

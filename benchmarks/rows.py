@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,3 +33,8 @@ def fastest(act: Callable[[], T], times: int = 3) -> tuple[float, T]:
         result = act()
         best = min(best, time.process_time() - began)
     return best, result
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Of sorted values the one below which this share of them lies."""
+    return values[min(int(len(values) * share), len(values) - 1)]

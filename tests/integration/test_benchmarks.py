@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from benchmarks import health_load
 from benchmarks.__main__ import parts
+from benchmarks.event_stream import latency
 from benchmarks.guards import checks, status
 from benchmarks.live_path import kill, restart
 from benchmarks.markets import demo, random_walk
@@ -38,6 +40,8 @@ def test_the_memory_benchmark_trades() -> None:
         lambda: restart(symbols=2, candles=800),
         lambda: checks(100),
         lambda: status(800, times=1),
+        lambda: latency(2, 4.0),
+        lambda: health_load.measure(1.0)[:1],
     ],
 )
 def test_the_live_benchmarks_come_to_a_figure(measure: Callable[[], list[Row]]) -> None:
@@ -47,5 +51,6 @@ def test_the_live_benchmarks_come_to_a_figure(measure: Callable[[], list[Row]]) 
 
 def test_every_part_is_there() -> None:
     named = {"sma", "decision", "start", "memory", "cycle", "order", "restart", "kill", "checks", "status"}
+    named |= {"health", "stream", "load", "page"}
     assert set(parts(True)) == named
     assert [table.symbol for table in demo(2, 10)] == ["C000/USDT", "C001/USDT"]
