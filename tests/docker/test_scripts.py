@@ -100,7 +100,8 @@ def test_an_update_migrates_and_sells_nothing_and_can_be_undone(
     assert revision(deployed) == HEAD_REVISION
     assert sold_by_a_stop(deployed) == []
     assert deployed.inspect("trading-bot")["Image"] == docker("image", "inspect", "--format", "{{.Id}}", image)
-    assert stopped(deployed) == ExitCode.OK
+    # What the version that is gone sent after the backup waits for a person (`tradebot resolve`), and the stop says so.
+    assert stopped(deployed) in (ExitCode.OK, ExitCode.LEFT_OPEN)
 
 
 def test_an_update_that_fails_goes_back_by_itself(deployed: Deployment, image: str, tmp_path: Path) -> None:
