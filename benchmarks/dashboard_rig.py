@@ -119,6 +119,7 @@ def timed_bot(folder: Path, *arguments: str, **changes: str) -> Iterator[TimedBo
     """A bot on the demo market with its data in `folder`, trading when this is entered."""
     file = folder / "measured.json"
     command = [sys.executable, "-m", "benchmarks.timed_bot", str(file), "--policy", "keep", *arguments]
+    changes = {"HEALTH_PORT": str(free_port()), **changes}
     process = subprocess.Popen(command, cwd=ROOT, env=environment(folder, **changes))
     try:
         deadline = time.monotonic() + PATIENCE_S
