@@ -10,17 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from trading.config import load_settings
-from trading.web.models.alerts import AlertView
 from trading.web.server import create_app
 
 FILE = Path(__file__).parents[1] / "frontend" / "openapi.json"
-
-
-STREAMED: tuple[type[BaseModel], ...] = (AlertView,)
-"""What only the WebSocket sends; all else that it sends, some route answers too."""
 
 
 def api() -> str:
@@ -29,8 +22,6 @@ def api() -> str:
         app = create_app(load_settings({"DATA_DIR": folder}, environ={}, directory=Path(folder)))
         description = app.openapi()
     description["info"]["version"] = ""
-    for model in STREAMED:
-        description["components"]["schemas"].setdefault(model.__name__, model.model_json_schema(mode="serialization"))
     return json.dumps(description, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -111,6 +111,18 @@ def test_entries_are_paused_and_resumed_with_a_reason(owner: Watched) -> None:
     expect(page.get_by_test_id("bot-state")).to_have_text("Trading")
 
 
+def test_alerts_are_marked_as_seen_and_tested(owner: Watched, mine: Dashboard) -> None:
+    mine.wait_for("/alerts", lambda found: bool(found["items"]))
+    page = owner.show("alerts?acknowledged=false")
+    page.get_by_role("button", name="Mark as seen").click()
+    mine.wait_for("/alerts", lambda found: bool(found["items"]), acknowledged=True)
+    page.get_by_label("Seen").select_option("true")
+    expect(page.get_by_role("table", name="Alerts")).to_contain_text("STARTED")
+    page.get_by_role("button", name="Send a test …").click()
+    answer(page, "Send")
+    expect(page.get_by_text("No channel is set up, so nothing was sent.")).to_be_visible()
+
+
 def test_the_kill_switch_is_set_by_keys_alone_and_shown_until_it_is_effective(owner: Watched, mine: Dashboard) -> None:
     page = owner.show("overview")
     page.get_by_test_id("kill").focus()

@@ -127,7 +127,8 @@ def test_alerts_are_told_as_they_come(owner: Watched) -> None:
     expect(table).to_contain_text("info")
     newest = table.get_by_role("row").nth(1)
     expect(newest).not_to_have_text(newest.inner_text(), use_inner_text=True)
-    page.get_by_label("At least").select_option("critical")
+    expect(page.get_by_text("without a channel in the settings")).to_be_visible()
+    page.get_by_label("Level").select_option("critical")
     expect(page.get_by_text("There is no such alert.")).to_be_visible()
 
 

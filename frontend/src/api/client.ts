@@ -29,9 +29,12 @@ export function get<T>(path: string, query: Query = {}, signal?: AbortSignal): P
 /** How often something was done from here: whatever is shown may be different now. */
 export const done = reactive(0);
 
-/** @param key names what is asked, so that it is done once however often it is sent. */
-export async function post<T>(path: string, body: unknown = {}, key?: string): Promise<T> {
-  const answer = await send<T>("POST", API + path, { body, key });
+/**
+ * @param key names what is asked, so that it is done once however often it is sent.
+ * @param patienceMs how long the answer may take.
+ */
+export async function post<T>(path: string, body: unknown = {}, key?: string, patienceMs?: number): Promise<T> {
+  const answer = await send<T>("POST", API + path, { body, key, patienceMs });
   done.value += 1;
   return answer;
 }
@@ -52,15 +55,17 @@ interface Options {
   body?: unknown;
   key?: string | undefined;
   signal?: AbortSignal | undefined;
+  patienceMs?: number | undefined;
 }
 
-async function send<T>(method: string, url: string, { body, key, signal }: Options): Promise<T> {
+async function send<T>(method: string, url: string, options: Options): Promise<T> {
+  const { body, key, signal, patienceMs = PATIENCE_MS } = options;
   const headers = new Headers({ Accept: "application/json" });
   const token = session.value?.csrf_token;
   if (token) headers.set("X-CSRF-Token", token);
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (key) headers.set("Idempotency-Key", key);
-  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const patience = AbortSignal.timeout(patienceMs);
   let response: Response;
   try {
     response = await fetch(url, {
