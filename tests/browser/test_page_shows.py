@@ -48,6 +48,12 @@ def test_the_overview_says_in_one_look_how_it_stands(owner: Watched, dashboard: 
     expect(page.get_by_role("table", name="The last fills")).to_contain_text("Bought")
 
 
+def test_health_tells_each_check(owner: Watched) -> None:
+    health = owner.show().get_by_test_id("health")
+    for check in ("Database", "Heartbeat", "Market data", "Exchange api", "Kill switch", "Positions protected"):
+        expect(health.get_by_text(check, exact=True)).to_be_visible()
+
+
 def test_the_chart_has_candles_and_says_what_happened_at_them(owner: Watched, dashboard: Dashboard) -> None:
     trade = dashboard.ask("/trades", limit=1)["items"][0]
     page = owner.show(f"chart?symbol={trade['symbol'].replace('/', '%2F')}")

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { EquityChart } from "../charts/equity.tsx";
 import { Verdict } from "../decisions/verdict.tsx";
 import { duration, price, quantity, score, words } from "../format.ts";
+import { HealthPanel } from "../health/lamps.tsx";
 import { botState } from "../live/state.ts";
 import { status, statusProblem } from "../live/status.ts";
 import { decisions, fills, isReady, positions } from "../live/store.ts";
@@ -38,6 +39,7 @@ function Standing({ found }: { found: Status }): JSX.Element {
       <div class="columns">
         <EquityChart />
         <div class="stack">
+          <HealthPanel />
           <Limits codes={LIMITS} />
         </div>
       </div>
