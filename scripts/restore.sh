@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts a backup in the place of the database and the paper account: restore.sh BACKUP [OPTION...]
 #
-#   restore.sh backups/20250601T120000Z
+#   restore.sh backups/20250601T120000000Z
 #
 # Works on an empty machine, too: clone, .env, the backup's folder, this. Stops bot and dashboard first (positions keep
 # their stops), moves aside what is there, and starts both again where the bot ran before or --start says so. A kill
@@ -29,7 +29,7 @@ for argument in "$@"; do
         ;;
     esac
 done
-[[ -n $backup ]] || usage_error "name the backup's folder, such as backups/20250601T120000Z"
+[[ -n $backup ]] || usage_error "name the backup's folder, such as backups/20250601T120000000Z"
 [[ -f $backup/manifest.json ]] || usage_error "$backup is not the folder of a backup: it has no manifest.json"
 name=$(basename "$backup")
 

@@ -128,12 +128,12 @@ def test_old_backups_are_removed_and_unfinished_ones_do_not_count(tmp_path: Path
     folder = tmp_path / "backups"
     for second in range(4):
         back_up(f"sqlite:///{tmp_path}/data/tradebot.db", tmp_path / "data", folder, now_ms=lambda s=second: s * 1000)  # type: ignore[misc]
-    (folder / "19700102T000000Z.unfinished").mkdir()
-    (folder / "19700103T000000Z").mkdir()
-    assert [backup.name for backup in forget_old(folder, 2)] == ["19700101T000000Z", "19700101T000001Z"]
-    assert [backup.name for backup in backups(folder)] == ["19700101T000002Z", "19700101T000003Z"]
+    (folder / "19700102T000000000Z.unfinished").mkdir()
+    (folder / "19700103T000000000Z").mkdir()
+    assert [backup.name for backup in forget_old(folder, 2)] == ["19700101T000000000Z", "19700101T000001000Z"]
+    assert [backup.name for backup in backups(folder)] == ["19700101T000002000Z", "19700101T000003000Z"]
     assert {file.name for file in check_backup(backups(folder)[-1]).files} == {JOURNAL, PAPER}
-    assert (folder / "19700101T000003Z").stat().st_mode & 0o077 == 0
+    assert (folder / "19700101T000003000Z").stat().st_mode & 0o077 == 0
 
 
 def test_a_moment_in_which_the_journal_changes_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ def test_a_database_that_cannot_be_used_is_named_and_left_as_it_is(
     assert says in said
     assert str(data / name) in said
     after = content(data)
-    for lock in ("tradebot.db.lock", "bot.lock"):
+    for lock in ("tradebot.db.lock", "bot.lock", "paper-exchange.db.lock"):
         after.pop(lock, None)
         before.pop(lock, None)
     assert after == before

@@ -40,6 +40,8 @@ LOOKING: list[tuple[str, ...]] = [
     ("insights",),
     ("safety",),
     ("token", "list"),
+    ("alerts", "list"),
+    ("alerts", "channels"),
 ]
 """Commands that only look; each has `--json`."""
 

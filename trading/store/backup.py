@@ -72,10 +72,11 @@ def back_up(database_url: str, data_dir: Path, folder: Path, *, now_ms: Callable
         StoreError, InvalidInput: the source cannot be read, or the folder not be written.
     """
     made_ms = now_ms()
-    name = datetime.fromtimestamp(made_ms / 1000, UTC).strftime(STAMP)
+    # To the millisecond: two in one second must not stand in each other's way.
+    name = datetime.fromtimestamp(made_ms / 1000, UTC).strftime("%Y%m%dT%H%M%S") + f"{made_ms % 1000:03d}Z"
     target, draft = folder / name, folder / f"{name}{UNFINISHED}"
     if target.exists():
-        raise InvalidInput("FOLDER", str(target), "one without a backup of this very second")
+        raise InvalidInput("FOLDER", str(target), "one without a backup of this very millisecond")
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True, mode=0o700)

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren, JSX, RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { backOff } from "../live/backoff.ts";
 import { theme } from "../theme.ts";
 
 type Draw = typeof import("./draw.ts");
@@ -20,8 +21,8 @@ export function useDrawing<D extends Drawing>(
   useEffect(() => {
     let made: D | undefined;
     let isGone = false;
-    void import("./draw.ts").then((draw) => {
-      if (isGone || !container.current) return;
+    void loaded(() => !isGone).then((draw) => {
+      if (!draw || isGone || !container.current) return;
       made = make(draw, container.current);
       setDrawing(made);
     });
@@ -32,6 +33,18 @@ export function useDrawing<D extends Drawing>(
   }, []);
   useEffect(() => drawing?.recolour(), [drawing, theme.value]);
   return [container, drawing];
+}
+
+/** What draws; tried again while the connection is lost, as long as it is wanted. */
+async function loaded(isWanted: () => boolean): Promise<Draw | undefined> {
+  for (let attempt = 0; isWanted(); attempt += 1) {
+    try {
+      return await import("./draw.ts");
+    } catch {
+      await new Promise((go) => setTimeout(go, backOff(attempt, Math.random())));
+    }
+  }
+  return undefined;
 }
 
 interface FigureProps {
