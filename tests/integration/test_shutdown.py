@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 
@@ -230,14 +231,13 @@ def test_it_does_not_end_with_0_before_the_exchange_has_confirmed(tmp_path: Path
 
 def test_a_locked_database_keeps_no_position_open(tmp_path: Path) -> None:
     bot = holding_bot(tmp_path, shutdown_timeout_s=4.0, busy_timeout_ms=50)
-    lock = sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None)
-    code = run_until(bot, has_handled(bot), lambda: lock.execute("BEGIN IMMEDIATE"), stop(bot))
-    assert code == ExitCode.FAILED
-    assert "the journal lacks the last changes" in bot.told[-1].text
-    assert resting(tmp_path) == []
-    assert TradingState.load(tmp_path / "state.json").positions == []
-    lock.execute("ROLLBACK")
-    lock.close()
+    with closing(sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None)) as lock:
+        code = run_until(bot, has_handled(bot), lambda: lock.execute("BEGIN IMMEDIATE"), stop(bot))
+        assert code == ExitCode.FAILED
+        assert "the journal lacks the last changes" in bot.told[-1].text
+        assert resting(tmp_path) == []
+        assert TradingState.load(tmp_path / "state.json").positions == []
+        lock.execute("ROLLBACK")
     again = make_bot(tmp_path, ListFeed(calm_batches(5, BOTH), stays=True), Signals())
     assert run_until(again, has_handled(again, 5), stop(again)) == ExitCode.OK
     account = again.manager.engine.state.account
@@ -247,18 +247,14 @@ def test_a_locked_database_keeps_no_position_open(tmp_path: Path) -> None:
 
 def test_a_database_locked_for_a_moment_costs_nothing(tmp_path: Path) -> None:
     bot = holding_bot(tmp_path, busy_timeout_ms=50)
-    lock = sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None, check_same_thread=False)
+    with closing(sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None, check_same_thread=False)) as lock:
 
-    def on_down() -> None:
-        lock.execute("ROLLBACK")
+        async def after(kind: str, _subject: str) -> None:
+            if kind == "submit" and lock.in_transaction:
+                lock.execute("ROLLBACK")
 
-    async def after(kind: str, _subject: str) -> None:
-        if kind == "submit" and lock.in_transaction:
-            on_down()
-
-    bot.exchange.after = after
-    assert run_until(bot, has_handled(bot), lambda: lock.execute("BEGIN IMMEDIATE"), stop(bot)) == ExitCode.OK
-    lock.close()
+        bot.exchange.after = after
+        assert run_until(bot, has_handled(bot), lambda: lock.execute("BEGIN IMMEDIATE"), stop(bot)) == ExitCode.OK
     assert resting(tmp_path) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engin
     monkeypatch.setattr(outboxes, "RETRY_SECONDS", 0.05)
     engine = open_database(f"sqlite:///{tmp_path / 'tradebot.db'}", busy_timeout_ms=20)
     yield engine
+    # Its thread may still be at the database; a connection that comes back after this would be closed by nobody.
+    until(lambda: all(thread.name != "alerts-outbox" for thread in threading.enumerate()), "the outbox's thread ends")
     engine.dispose()
 
 
