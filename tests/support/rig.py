@@ -82,8 +82,10 @@ class Rig:
         return self.send(ClockTick(time_ms=self.now + ms))
 
     def candle(self, close: str, *, say: Signal | None = None, **more: str) -> list[Action]:
-        """The next minute's candle (see `builders.candle`); `say` is the signal on it."""
+        """The next minute's candle (see `builders.candle`); `say` is the signal on it. ENTER needs a fresh candle."""
         self.signals.coming = say
+        if say is ENTER:
+            self._minute = max(self._minute, -((T0 - self.now) // MINUTE) - 1)
         shown = candle(self._minute, close, **more)
         self._minute += 1
         return self.send(CandleClosed(time_ms=shown.close_time_ms, candle=shown))

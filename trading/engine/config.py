@@ -22,7 +22,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     triggered stop may work this long before the market exit. exit_retry_ms: after a refused exit (doubled each time, at
     most 64-fold). missing_ms: how long the account must lack coins of a position before that is booked. account_ms: a
     snapshot without an answer is asked for again. reconcile_ms: between two periodic reconciliations (0: none).
-    entry_fresh_ms: an entry that certainly never arrived is placed anew while its decision is not older.
+    entry_fresh_ms: a candle that closed longer ago opens no position, and an entry that certainly never arrived is
+    placed anew only while its decision is not older.
     """
 
     answer_ms: int = 5_000

@@ -202,3 +202,16 @@ def test_an_older_candle_is_ignored() -> None:
     rig.candle("101")
     rig.send(CandleClosed(time_ms=T0 + 60_000, candle=candle(0, "7")))
     assert rig.engine.state.symbols[BTC.symbol].price == 101
+
+
+def test_a_candle_that_is_old_when_it_comes_opens_no_position() -> None:
+    """After a while away the missed candles come one after the other; the market has gone on since."""
+    rig = Rig.started()
+    old, fresh = candle(0, "100"), candle(1, "100")
+    bound_ms = rig.engine.config.timing.entry_fresh_ms
+    for shown, age_ms, veto in ((old, bound_ms + 1, "CANDLE_TOO_OLD"), (fresh, bound_ms, "")):
+        rig.tick(shown.close_time_ms + age_ms - rig.now)
+        rig.signals.coming = ENTER
+        rig.send(CandleClosed(time_ms=shown.close_time_ms, candle=shown))
+        assert rig.veto() == veto
+        assert len(rig.submitted()) == (0 if veto else 1)

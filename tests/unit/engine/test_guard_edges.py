@@ -6,11 +6,12 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
-from tests.support.builders import BOT, BTC, DOGE, ENTER, ETH, MINUTE, T0, D, config
+from tests.support.builders import BOT, BTC, DOGE, ENTER, ETH, MINUTE, T0, D, candle, config
 from tests.support.rig import Rig
 from trading.domain.actions import Level, Notify
-from trading.domain.events import CommandKind, QueryFailed, Started
+from trading.domain.events import CandleClosed, CommandKind, QueryFailed, Started
 from trading.domain.orders import OrderState, Purpose
 from trading.engine import breaker as engine_breaker
 from trading.engine.config import EngineConfig
@@ -284,10 +285,9 @@ def test_the_rate_of_entries_is_kept_over_a_restart(before_ms: int, refused: boo
     first = rig.now
     rig.reject(rig.one(Purpose.ENTRY))
     rig = again(rig)
-    rig.signals.coming = None
-    at(rig, first + MINUTE - before_ms)
-    rig._minute -= 1  # another symbol's candle of the same minute
-    rig.candle("100", say=ENTER, symbol=ETH.symbol)
+    rig.signals.coming = ENTER
+    now = first + MINUTE - before_ms
+    rig.send(CandleClosed(time_ms=now, candle=replace(candle(0, "100", symbol=ETH.symbol), open_time_ms=now - MINUTE)))
     assert (rig.veto() == "ORDER_RATE") is refused
 
 
