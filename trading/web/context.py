@@ -20,6 +20,7 @@ from trading.monitoring.prometheus import HealthCollector, add_process, new_regi
 from trading.store.queries import Queries
 from trading.web.attempts import Attempts
 from trading.web.database import Database
+from trading.web.measuring import HttpMetrics
 from trading.web.passwords import Passwords
 from trading.web.sessions import Sessions
 from trading.web.signing import Signatures
@@ -49,6 +50,7 @@ class WebContext:
     attempts: Attempts
     health: HealthWatch
     registry: CollectorRegistry
+    http: HttpMetrics
     performance: PerformanceReader = field(default_factory=PerformanceReader)
     now_ms: Callable[[], int] = wall_ms
     started_at: float = field(default_factory=time.monotonic)
@@ -60,6 +62,7 @@ class WebContext:
         database = Database(settings.database)
         passwords = Passwords(settings.dashboard_password, database)
         health = HealthWatch(settings, database, now_ms)
+        registry = registry_of(health)
         return cls(
             settings=settings,
             database=database,
@@ -74,7 +77,8 @@ class WebContext:
             signatures=Signatures(settings.kill_switch_secret, database),
             attempts=Attempts(),
             health=health,
-            registry=registry_of(health),
+            registry=registry,
+            http=HttpMetrics(registry),
             now_ms=now_ms,
         )
 

@@ -14,6 +14,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trading.web.measuring import HttpMetrics
 from trading.web.origin import host_of
 from trading.web.problems import Problem, respond
 
@@ -22,6 +23,7 @@ log = structlog.get_logger("web.access")
 BODY_BYTES_MAX = 64 * 1024
 BODY_SECONDS = 10.0
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_ANSWERS = frozenset({"http.response.start", "websocket.http.response.start"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 CSP = "; ".join(
@@ -50,10 +52,11 @@ SECURITY_HEADERS = {
 
 
 class Requests:
-    """The outermost: gives each request an id, logs how it ended, and answers what nobody caught with 500."""
+    """The outermost: gives each request an id, logs and counts how it ended, answers what nobody caught with 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or WebSocket. The query is not logged: it may hold what a person typed into the wrong field."""
@@ -68,11 +71,10 @@ class Requests:
 
         async def sending(message: Message) -> None:
             nonlocal status
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                status = message["status"]
+            if message["type"] in _ANSWERS:
                 _add_headers(message, request_id, is_secure=scope["scheme"] in ("https", "wss"))
-            elif message["type"] == "websocket.accept":
-                status = HTTPStatus.SWITCHING_PROTOCOLS
+            if not status and (status := _status_of(message)) and scope["type"] == "websocket":
+                self._metrics.shaken(scope, status)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -80,6 +82,8 @@ class Requests:
                 await self._app(scope, receive, sending)
             except Exception:
                 log.exception("web.failed", path=scope["path"])
+                if scope["type"] == "websocket" and not status:
+                    self._metrics.shaken(scope, HTTPStatus.INTERNAL_SERVER_ERROR)
                 if status or scope["type"] != "http":
                     raise
                 problem = Problem(
@@ -87,7 +91,10 @@ class Requests:
                 )
                 await respond(problem, request_id)(scope, receive, sending)
             finally:
-                _log(scope, status, began)
+                seconds = time.perf_counter() - began
+                if scope["type"] == "http":
+                    self._metrics.answered(scope, status, seconds)
+                _log(scope, status, seconds)
 
 
 class HostGuard:
@@ -152,6 +159,15 @@ async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) 
         await response(scope, receive, send)
 
 
+def _status_of(message: Message) -> int:
+    """How a request or a handshake ends with this message; 0 where it does not yet."""
+    if message["type"] == "websocket.accept":
+        return HTTPStatus.SWITCHING_PROTOCOLS
+    if message["type"] == "websocket.close":  # before it was accepted: the server answers for it
+        return HTTPStatus.FORBIDDEN
+    return int(message["status"]) if message["type"] in _ANSWERS else 0
+
+
 def _add_headers(message: MutableMapping[str, Any], request_id: str, *, is_secure: bool) -> None:
     headers = MutableHeaders(scope=message)
     headers["X-Request-ID"] = request_id
@@ -162,7 +178,7 @@ def _add_headers(message: MutableMapping[str, Any], request_id: str, *, is_secur
     headers.setdefault("Cache-Control", "no-store")
 
 
-def _log(scope: Scope, status: int, began: float) -> None:
+def _log(scope: Scope, status: int, seconds: float) -> None:
     """What changes something or fails is told, the rest only where everything is."""
     method = scope.get("method", "WEBSOCKET")
     tell = log.debug if method in SAFE_METHODS and 0 < status < HTTPStatus.BAD_REQUEST else log.info
@@ -172,6 +188,6 @@ def _log(scope: Scope, status: int, began: float) -> None:
         method=method,
         path=scope["path"],
         status=int(status),
-        ms=round((time.perf_counter() - began) * 1000, 1),
+        ms=round(seconds * 1000, 1),
         client=client[0] if client else "",
     )

@@ -39,4 +39,4 @@ def install(app: FastAPI, static: Path = STATIC) -> None:
             return PlainTextResponse(NOT_BUILT, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "60"})
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
-    app.add_route("/", page, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/", page, methods=["GET"], include_in_schema=False, response_model=None)

@@ -92,7 +92,7 @@ def create_app(
     # The last one added sees the request first.
     app.add_middleware(BodyLimit)
     app.add_middleware(HostGuard, allowed=allowed_hosts(settings))
-    app.add_middleware(Requests)
+    app.add_middleware(Requests, metrics=context.http)
     return app
 
 

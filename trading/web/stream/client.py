@@ -20,6 +20,7 @@ class Farewell(NamedTuple):
 TOO_SLOW = Farewell(4408, "too slow: connect again with the last seq")
 LOGIN_ENDED = Farewell(4401, "the login has ended: log in again")
 NO_MESSAGES = Farewell(1003, "this stream takes no messages")
+FAREWELLS = (TOO_SLOW, LOGIN_ENDED, NO_MESSAGES)
 
 
 class Client:

@@ -35,8 +35,9 @@ router = APIRouter()
 async def lifespan(context: WebContext) -> AsyncIterator[None]:
     """Look at the database for those who listen, as long as the server runs."""
     tail = Tail(context.database, Vitals(vital_signs(context)))
-    context.hub = Hub(tail, gone=partial(ended, context), now_ms=context.now_ms)
-    running = asyncio.create_task(context.hub.run())
+    hub = context.hub = Hub(tail, gone=partial(ended, context), now_ms=context.now_ms)
+    context.http.listening.set_function(lambda: len(hub))
+    running = asyncio.create_task(hub.run())
     try:
         yield
     finally:
@@ -92,6 +93,7 @@ async def stream(websocket: WebSocket) -> None:
     finally:
         hub.leave(client)
     if client.farewell is not None:
+        context.http.dismissed(client.farewell)
         await _close(websocket, client.farewell)
 
 
