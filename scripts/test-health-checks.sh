@@ -2,8 +2,8 @@
 # Starts the deployment, breaks it, and looks whether it is noticed and mended: test-health-checks.sh
 #
 # Under a project name of its own, with folders of its own, so that a deployment that runs is not touched. Needs to be
-# root, since it kills and stops processes of containers. Checked: healthy after the start; a bot that was killed is
-# back within 10 s; one that stands still is shown unhealthy within 30 s; SIGTERM ends it in order.
+# root, since it kills and stops processes of containers. Checked: healthy after the start; a bot that stands still
+# is shown unhealthy within 30 s; one that was killed is back within 10 s; SIGTERM ends it in order.
 # Environment: TRADEBOT_IMAGE (default llm-tradebot:latest), which must be there; SERVICES_FILE, a further compose file.
 # Exit codes: 0 all is well, 1 something is not, 2 unusable arguments.
 set -euo pipefail
@@ -23,13 +23,6 @@ bot=$(container trading-bot)
 started_at() { docker inspect -f '{{.State.StartedAt}}' "$bot"; }
 # The program itself; Docker would take the death of the init process by `docker kill` for a stop by hand.
 program() { cat "/proc/$(docker inspect -f '{{.State.Pid}}' "$bot")/task/"*/children | awk '{print $1; exit}'; }
-before=$(started_at)
-kill -KILL "$(program)"
-is_back() { [[ $(started_at) != "$before" ]] && is_running trading-bot; }
-wait_until 10 is_back || fail "the bot was killed and is not back within 10 s"
-wait_until 60 is_healthy trading-bot || fail "the bot is back, but not healthy"
-say "killed: back and healthy"
-
 program=$(program)
 kill -STOP "$program"
 is_unhealthy() { [[ $(health trading-bot) == unhealthy ]]; }
@@ -39,6 +32,13 @@ kill -CONT "$program"
 [[ $noticed == yes ]] || fail "the bot stood still for 30 s and is not shown unhealthy"
 wait_until 60 is_healthy trading-bot || fail "the bot goes on, but is not healthy again"
 say "standing still: noticed, and healthy again"
+
+before=$(started_at)
+kill -KILL "$(program)"
+is_back() { [[ $(started_at) != "$before" ]] && is_running trading-bot; }
+wait_until 10 is_back || fail "the bot was killed and is not back within 10 s"
+wait_until 60 is_healthy trading-bot || fail "the bot is back, but not healthy"
+say "killed: back and healthy"
 
 compose stop
 code=$(docker inspect -f '{{.State.ExitCode}}' "$bot")

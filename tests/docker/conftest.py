@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.containers import NO_ENGINE, ROOT, Deployment, built, clone, engine_answers
+from tests.support.containers import NO_ENGINE, ROOT, Deployment, built, clone, engine_answers, eventually
+from tests.support.deployments import LASTING, position_open
 
 HERE = Path(__file__).parent
 
@@ -51,13 +52,39 @@ def torch_image(wheels: Path) -> str:
     return built("runtime", base="3.11", wheels=wheels)
 
 
-@pytest.fixture
-def deploy(tmp_path: Path, image: str, request: pytest.FixtureRequest) -> Callable[..., Deployment]:
-    """Makes deployments of a fresh clone; all of them are gone at the test's end."""
+Make = Callable[..., Deployment]
 
-    def make(name: str = "clone", *, image: str = image, **env: str) -> Deployment:
-        deployment = Deployment(clone(tmp_path / name), image, **env)
+
+def maker(folder: Path, image: str, request: pytest.FixtureRequest) -> Make:
+    """Makes deployments of a fresh clone; all of them are gone when what requested it ends."""
+
+    def make(name: str = "clone", *, image: str = image, files: tuple[str, ...] = (), **env: str) -> Deployment:
+        deployment = Deployment(clone(folder / name), image, files=files, **env)
         request.addfinalizer(deployment.__exit__)
         return deployment
 
     return make
+
+
+@pytest.fixture
+def deploy(tmp_path: Path, image: str, request: pytest.FixtureRequest) -> Make:
+    """Makes deployments for one test."""
+    return maker(tmp_path, image, request)
+
+
+@pytest.fixture(scope="module")
+def deploy_for_module(tmp_path_factory: pytest.TempPathFactory, image: str, request: pytest.FixtureRequest) -> Make:
+    """Makes deployments for the tests of one file."""
+    return maker(tmp_path_factory.mktemp("module"), image, request)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, image: str, request: pytest.FixtureRequest) -> Deployment:
+    """A bot that trades, and its dashboard, for tests that leave both as they found them."""
+    deployment = maker(tmp_path_factory.mktemp("running"), image, request)()
+    deployment.env_file(**LASTING)
+    deployment.up()
+    for service in ("trading-bot", "dashboard"):
+        eventually(lambda name=service: deployment.is_healthy(name), f"{service} is healthy")  # type: ignore[misc]
+    eventually(lambda: position_open(deployment), "something is held")
+    return deployment

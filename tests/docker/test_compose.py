@@ -3,88 +3,38 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 import urllib.request
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from tests.support.containers import UID, Deployment, docker, eventually
+from tests.support.containers import UID, Deployment, at_once, eventually
+from tests.support.deployments import FAST, back_again, held, open_orders, position_open, stopped
 from tests.support.processes import books, lively_candles, rows
 from trading.exit_codes import ExitCode
 
 Make = Callable[..., Deployment]
 HEALTHY_S = 60
 SEEN_S = 30
-FAST = {"TRADING_DEMO_SPEED": "30", "TRADING_SEED": "3"}
-HOOKS = Path(__file__).parent / "hooks"
-FAULTY = """
-services:
-  trading-bot:
-    command: [python, /hooks/faulty_bot.py]
-    volumes: ["./hooks:/hooks:ro"]
-"""
 
 
-DUST_WORTH_MAX = Decimal(5)
-"""Quote coin: what is worth less no exchange would sell."""
+def handed_to_another_user(deployment: Deployment) -> dict[str, object]:
+    """Makes the clone that of a user who may use the engine and is nobody else's; how to act as that user."""
+    if os.geteuid() != 0:
+        pytest.fail("this test needs root, to be another user")
+    deployment.env["HOME"] = str(deployment.folder)
+    for path in (deployment.folder, *deployment.folder.rglob("*")):
+        os.chown(path, 4321, 4321)
+    for parent in deployment.folder.parents:
+        if parent.stat().st_uid == 0 and parent.is_relative_to("/tmp"):  # noqa: S108
+            os.chmod(parent, 0o755 if parent != Path("/tmp") else 0o1777)  # noqa: S108
+    return {"user": 4321, "extra_groups": [os.stat("/var/run/docker.sock").st_gid]}
 
 
-def held(data: Path) -> dict[str, Decimal]:
-    """What the paper exchange's own file says is held of each coin but the quote, dust apart."""
-    coins = [msgspec.json.decode(body) for (body,) in rows(data / "paper-exchange.db", "SELECT body FROM coins")]
-    markets = [msgspec.json.decode(body) for (body,) in rows(data / "paper-exchange.db", "SELECT body FROM markets")]
-    prices = {market["symbol"].partition("/")[0]: Decimal(market["price"]) for market in markets if market["price"]}
-    sums = {coin["coin"]: Decimal(coin["free"]) + Decimal(coin["locked"]) for coin in coins if coin["coin"] != "USDT"}
-    return {name: amount for name, amount in sums.items() if amount and amount * prices[name] >= DUST_WORTH_MAX}
-
-
-def open_orders(data: Path) -> list[str]:
-    """The states of the orders that rest at the paper exchange, by its own file."""
-    final = ("filled", "canceled", "rejected", "expired")
-    found = rows(data / "paper-exchange.db", "SELECT body FROM orders")
-    orders = [msgspec.json.decode(body) for (body,) in found]
-    return [order["intent"]["purpose"] for order in orders if order["state"] not in final]
-
-
-def position_open(deployment: Deployment) -> bool:
-    """Whether something is bought, and protected by a stop."""
-    if deployment.fills() == 0:
-        return False
-    database = deployment.data / "tradebot.db"
-    query = "SELECT count(*) FROM positions WHERE closed_ms IS NULL AND traded AND exit_reason = ''"
-    return bool(rows(database, query)[0][0]) and "stop" in open_orders(deployment.data)
-
-
-def back_again(deployment: Deployment, service: str, before: str) -> bool:
-    state = deployment.state(service)
-    return bool(state["Running"] and state["StartedAt"] != before)
-
-
-@pytest.mark.parametrize("who", ["root", "another user, where Docker makes the folders", "another user, with data"])
-def test_a_plain_up_on_a_fresh_clone(deploy: Make, who: str) -> None:
-    """Without .env: the paper demo, healthy, its page on the host, its log in `docker logs`, and trades."""
-    deployment = deploy()
-    as_user: dict[str, object] = {}
-    if who != "root":
-        if os.geteuid() != 0:
-            pytest.fail("this test needs root, to be another user")
-        os.chmod(deployment.folder.parent, 0o755)  # noqa: S103 - the clone of another user
-        as_user = {"user": 4321, "extra_groups": [os.stat("/var/run/docker.sock").st_gid]}
-        deployment.env["HOME"] = str(deployment.folder)
-        for path in (deployment.folder, *deployment.folder.rglob("*")):
-            os.chown(path, 4321, 4321)
-        for parent in deployment.folder.parents:
-            if parent.stat().st_uid == 0 and parent.is_relative_to("/tmp"):  # noqa: S108
-                os.chmod(parent, 0o755 if parent != Path("/tmp") else 0o1777)  # noqa: S108
-    if who.endswith("with data"):
-        (deployment.data / "kept").mkdir(parents=True)
-        (deployment.data / "kept" / "file").write_text("mine")
+def check_plain_up(deployment: Deployment, as_user: dict[str, object]) -> None:
     started = time.monotonic()
     deployment.up(**as_user)
     for service in ("trading-bot", "dashboard"):
@@ -95,8 +45,25 @@ def test_a_plain_up_on_a_fresh_clone(deploy: Make, who: str) -> None:
     assert deployment.data.stat().st_uid == UID
     assert {"bot.settings", "bot.reconciled"} <= set(deployment.events())
     eventually(lambda: deployment.fills() > 0, "it trades")
+
+
+def test_a_plain_up_on_a_fresh_clone(deploy: Make) -> None:
+    """Without .env: the paper demo, healthy, its page on the host, its log in `docker logs`, and trades.
+
+    For root; for another user, where Docker makes the folders; and for another user whose data is there already.
+    """
+    roots, anothers, with_data = deploy("roots"), deploy("anothers"), deploy("with-data")
+    (with_data.data / "kept").mkdir(parents=True)
+    (with_data.data / "kept" / "file").write_text("mine")
+    users = [{}, handed_to_another_user(anothers), handed_to_another_user(with_data)]
+    at_once(lambda case: check_plain_up(*case), zip((roots, anothers, with_data), users, strict=True))
+    assert (with_data.data / "kept" / "file").read_text() == "mine"
+
+
+def test_what_the_services_may_do(running: Deployment) -> None:
+    """Little: read-only, no capabilities, bounded; and the dashboard alone is published, on the loopback."""
     for service in ("trading-bot", "dashboard"):
-        found = deployment.inspect(service)
+        found = running.inspect(service)
         host = found["HostConfig"]
         assert found["Config"]["User"] == "tradingbot"
         assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"]
@@ -104,8 +71,20 @@ def test_a_plain_up_on_a_fresh_clone(deploy: Make, who: str) -> None:
         assert host["Memory"] > 0 and host["PidsLimit"] > 0
         assert host["RestartPolicy"]["Name"] == "unless-stopped"
         assert host["LogConfig"]["Config"]["max-size"]
-    ports = deployment.inspect("dashboard")["NetworkSettings"]["Ports"]
-    assert [binding["HostIp"] for bindings in ports.values() for binding in bindings or []] == ["127.0.0.1"]
+    published = {
+        (service, container_port, binding["HostIp"])
+        for service in ("trading-bot", "dashboard")
+        for container_port, bindings in running.inspect(service)["NetworkSettings"]["Ports"].items()
+        for binding in bindings or []
+    }
+    assert published == {("dashboard", f"{running.port}/tcp", "127.0.0.1")}
+
+
+def test_the_bots_health_is_reached_in_the_composes_network_and_not_published(running: Deployment) -> None:
+    """As Prometheus reaches it, from another container."""
+    ask = ("exec", "-T", "dashboard", "curl", "-sS", "--fail-with-body", "-m", "4")
+    running.compose(*ask, "http://trading-bot:5174/readyz")
+    assert "tradebot_loop_beat_age_seconds" in running.compose(*ask, "http://trading-bot:5174/metrics")
 
 
 def replayed(deploy: Make, name: str, rows_: int) -> Deployment:
@@ -118,12 +97,6 @@ def replayed(deploy: Make, name: str, rows_: int) -> Deployment:
     )
     deployment.up("trading-bot")
     return deployment
-
-
-def stopped(deployment: Deployment) -> int:
-    """Stop it; the bot's exit code."""
-    deployment.compose("stop")
-    return int(deployment.state("trading-bot")["ExitCode"])
 
 
 def check_killed(deploy: Make, rows_: int, kills: int) -> None:
@@ -152,10 +125,7 @@ def test_killed_twenty_times(deploy: Make) -> None:
     check_killed(deploy, 6_000, 20)
 
 
-@pytest.mark.parametrize("policy", ["flatten", "cancel", "keep"])
-def test_a_stop_with_open_positions_and_its_restart(deploy: Make, policy: str) -> None:
-    """Verified in the paper exchange's own file."""
-    deployment = deploy()
+def check_stop_and_restart(deployment: Deployment, policy: str) -> None:
     deployment.env_file(**FAST, TRADING_SHUTDOWN_POLICY=policy)
     deployment.up("trading-bot")
     eventually(lambda: position_open(deployment), "something is held")
@@ -177,43 +147,13 @@ def test_a_stop_with_open_positions_and_its_restart(deploy: Make, policy: str) -
     assert set(known) <= set(rows(deployment.data / "tradebot.db", "SELECT id FROM positions"))
 
 
-def faulty(deploy: Make, **settings: str) -> Deployment:
-    deployment = deploy()
-    shutil.copytree(HOOKS, deployment.folder / "hooks")
-    (deployment.folder / "faulty.yml").write_text(FAULTY)
-    deployment._files = ["-f", "docker-compose.yml", "-f", "faulty.yml"]
-    deployment.env_file(**FAST, **settings)
-    deployment.up("trading-bot")
-    eventually(lambda: position_open(deployment), "something is held")
-    return deployment
+def test_a_stop_with_open_positions_and_its_restart(deploy: Make) -> None:
+    """By each policy, verified in the paper exchange's own file."""
+    policies = ("flatten", "cancel", "keep")
+    at_once(lambda case: check_stop_and_restart(*case), [(deploy(policy), policy) for policy in policies])
 
 
-def test_a_loop_that_hangs_ends_by_its_watchdog_and_is_back(deploy: Make) -> None:
-    deployment = faulty(deploy)
-    before = deployment.state("trading-bot")["StartedAt"]
-    (deployment.data / "HANG").touch()
-    eventually(lambda: not (deployment.data / "HANG").exists(), "it hangs")
-    eventually(lambda: back_again(deployment, "trading-bot", before), "it is back", SEEN_S)
-    assert "watchdog.end" in deployment.events()
-    fills = deployment.fills()
-    eventually(lambda: deployment.fills() > fills, "it trades on")
-
-
-def test_a_stop_while_the_exchange_hangs_says_what_is_left_and_leaves_the_stops(deploy: Make) -> None:
-    deployment = faulty(deploy)
-    (deployment.data / "EXCHANGE_HANGS").touch()
-    assert stopped(deployment) == ExitCode.LEFT_OPEN
-    (line,) = [line for line in deployment.log() if line["event"] == "shutdown.incomplete"]
-    assert line["left"]
-    assert held(deployment.data)
-    assert "stop" in open_orders(deployment.data)
-    (deployment.data / "EXCHANGE_HANGS").unlink()
-    deployment.up("trading-bot")
-    eventually(lambda: deployment.events().count("bot.reconciled") == 2, "it goes on")
-    assert stopped(deployment) == ExitCode.OK
-    assert held(deployment.data) == {}
-
-
+@pytest.mark.soak  # in every run test-health-checks.sh shows it
 def test_a_bot_that_stands_still_is_shown_unhealthy(deploy: Make) -> None:
     deployment = deploy()
     deployment.env_file(**FAST)
@@ -231,29 +171,11 @@ def test_a_bot_that_stands_still_is_shown_unhealthy(deploy: Make) -> None:
     eventually(lambda: deployment.is_healthy("trading-bot"), "it is healthy again")
 
 
-def test_without_its_dashboard_the_bot_trades_on(deploy: Make) -> None:
-    deployment = deploy()
-    deployment.env_file(**FAST)
-    deployment.up()
-    eventually(lambda: deployment.fills() > 0, "it trades")
-    bot, before = deployment.state("trading-bot")["StartedAt"], deployment.state("dashboard")["StartedAt"]
-    os.kill(deployment.pid_of("dashboard"), signal.SIGKILL)
-    fills = deployment.fills()
-    eventually(lambda: back_again(deployment, "dashboard", before), "the dashboard is back", SEEN_S)
-    eventually(lambda: deployment.fills() > fills, "it trades on")
-    assert deployment.state("trading-bot")["StartedAt"] == bot
-
-
-def test_a_secret_comes_from_a_file_that_only_the_user_of_the_image_reads(deploy: Make) -> None:
-    deployment = deploy()
-    secrets = deployment.folder / "secrets"
-    secrets.mkdir()
-    (secrets / "dashboard_password").write_text("correct horse battery\n")
-    (secrets / "dashboard_password").chmod(0o644)
-    deployment.env_file(DASHBOARD_PASSWORD_FILE="/run/secrets/dashboard_password")
-    deployment.up("dashboard")
-    eventually(lambda: "web.listening" in deployment.events("dashboard"), "the dashboard listens")
-    mode = (secrets / "dashboard_password").stat()
-    assert (mode.st_uid, mode.st_mode & 0o077) == (UID, 0)
-    assert "correct horse" not in docker("inspect", deployment.id("dashboard"))
-    assert "web.first_login" not in deployment.events("dashboard")
+def test_without_its_dashboard_the_bot_trades_on(running: Deployment) -> None:
+    bot, before = running.state("trading-bot")["StartedAt"], running.state("dashboard")["StartedAt"]
+    os.kill(running.pid_of("dashboard"), signal.SIGKILL)
+    fills = running.fills()
+    eventually(lambda: back_again(running, "dashboard", before), "the dashboard is back", SEEN_S)
+    eventually(lambda: running.fills() > fills, "it trades on")
+    assert running.state("trading-bot")["StartedAt"] == bot
+    eventually(lambda: running.is_healthy("dashboard"), "the dashboard is healthy")

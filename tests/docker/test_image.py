@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.support.containers import UID, build, clone, docker
 
@@ -79,44 +82,42 @@ def test_libraries_are_compiled_ahead(image: str) -> None:
         assert inside(image, "test", "-f", cached) == ""
 
 
-def test_secrets_of_the_clone_stay_out(tmp_path: Path) -> None:
-    """`.env`, keys and databases that lie in the clone are not sent to the build at all."""
-    context = clone(tmp_path / "clone")
+@pytest.fixture(scope="module")
+def next_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Built after a change of the code, from a clone in which secrets lie."""
+    context = clone(tmp_path_factory.mktemp("next") / "clone")
+    with (context / "trading" / "manager.py").open("a") as file:
+        file.write("\n# changed\n")
     for name in (".env", "trading/.env", "secrets/key", "data/tradebot.db", "trading/left.db"):
         (context / name).parent.mkdir(exist_ok=True)
         (context / name).write_text("MARK-OF-A-SECRET")
-    tag = "llm-tradebot-test:with-secrets"
+    tag = f"llm-tradebot-test:next-{secrets.token_hex(4)}"
     build(context, tag, "slim")
-    try:
-        found = inside(tag, "sh", "-c", "grep -rl MARK-OF-A-SECRET /app /opt || true")
-        assert found == ""
-    finally:
-        docker("image", "rm", tag)
+    yield tag
+    docker("image", "rm", tag)
 
 
-def test_a_change_of_the_code_adds_little(image: str, tmp_path: Path) -> None:
-    context = clone(tmp_path / "clone")
-    with (context / "trading" / "manager.py").open("a") as file:
-        file.write("\n# changed\n")
-    tag = "llm-tradebot-test:changed"
-    build(context, tag, "slim")
-    try:
-        old, new = (json.loads(docker("image", "inspect", name))[0]["RootFS"]["Layers"] for name in (image, tag))
-        common = sum(1 for a, b in zip(old, new, strict=False) if a == b)
-        assert 0 < common < len(new)
-        history = docker("history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", tag)
-        added = 0
-        for line in history.splitlines():
-            if "COPY /opt/tradebot" in line:
-                break
-            added += int(line.split()[0])
-        assert 0 < added < CHANGE_BYTES_MAX
-        assert len(new) - common <= 2
-    finally:
-        docker("image", "rm", tag)
+def test_secrets_of_the_clone_stay_out(next_image: str) -> None:
+    """`.env`, keys and databases that lie in the clone are not sent to the build at all."""
+    assert inside(next_image, "sh", "-c", "grep -rl MARK-OF-A-SECRET /app /opt || true") == ""
 
 
-def test_the_whole_image_trains(torch_image: str) -> None:
+def test_a_change_of_the_code_adds_little(image: str, next_image: str) -> None:
+    old, new = (json.loads(docker("image", "inspect", name))[0]["RootFS"]["Layers"] for name in (image, next_image))
+    common = sum(1 for a, b in zip(old, new, strict=False) if a == b)
+    assert 0 < common < len(new)
+    history = docker("history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", next_image)
+    added = 0
+    for line in history.splitlines():
+        if "COPY /opt/tradebot" in line:
+            break
+        added += int(line.split()[0])
+    assert 0 < added < CHANGE_BYTES_MAX
+    assert len(new) - common <= 2
+
+
+def test_the_whole_image_has_what_the_other_has_and_trains(image: str, torch_image: str) -> None:
+    """From the same lock; PyTorch comes with its own on top."""
     check_size(torch_image, RUNTIME_BYTES_MAX)
     check_runs_as_its_user(torch_image, "3.11", "talib, torch, trading.manager, trading.web.server")
     script = """
@@ -137,14 +138,10 @@ print('trained', torch.__version__, torch.cuda.is_available())
     hardened = ["run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108 - a container's own
     said = docker(*hardened, torch_image, "python", "-c", script)
     assert said.startswith("trained ") and said.endswith(" False")
-
-
-def test_both_images_have_the_same_packages(image: str, torch_image: str) -> None:
-    """From the same lock; PyTorch comes with its own on top."""
-    script = "import importlib.metadata as m; print(*sorted({d.name.lower() for d in m.distributions(path=['@'])}))"
+    listing = "import importlib.metadata as m; print(*sorted({d.name.lower() for d in m.distributions(path=['@'])}))"
     names = []
     for tag, version in ((image, "3.13"), (torch_image, "3.11")):
         at = f"/opt/tradebot/lib/python{version}/site-packages"
-        names.append(set(inside(tag, "python", "-c", script.replace("@", at)).split()))
+        names.append(set(inside(tag, "python", "-c", listing.replace("@", at)).split()))
     assert names[0] <= names[1]
     assert "torch" in names[1] - names[0]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.test_compose import FAST, held, stopped
 from tests.support.containers import Deployment, docker, eventually, free_port
+from tests.support.deployments import FAST, held, stopped
 from trading.exit_codes import ExitCode
 from trading.store.backup import backups, check_backup
 
@@ -26,11 +26,11 @@ def stand_in(tag: str, folder: str) -> None:
         docker("build", "--quiet", "--tag", tag, str(STANDINS / folder))
 
 
-@pytest.fixture
-def on_postgres(deploy: Make) -> Deployment:
+@pytest.fixture(scope="module")
+def on_postgres(deploy_for_module: Make) -> Deployment:
     """A bot whose journal is in the server of the profile, and that has traded."""
     stand_in("postgres:16-alpine", "postgres")
-    deployment = deploy()
+    deployment = deploy_for_module()
     deployment.env_file(
         **FAST,
         COMPOSE_PROFILES="postgres",
@@ -59,7 +59,8 @@ def test_a_server_that_is_away_costs_no_order_and_no_fill(on_postgres: Deploymen
     fills = bot.events().count("fill")
     eventually(lambda: bot.events().count("fill") > fills, "it trades on")
     assert bot.inspect("trading-bot")["RestartCount"] == 0
-    assert stopped(bot) == ExitCode.OK
+    bot.compose("stop", "trading-bot")
+    assert bot.state("trading-bot")["ExitCode"] == ExitCode.OK
     assert held(bot.data) == {}
 
 

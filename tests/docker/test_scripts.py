@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docker.test_compose import FAST, held, open_orders, position_open, stopped
-from tests.support.containers import Deployment, docker, eventually
+from tests.support.containers import ROOT, Deployment, at_once, docker, eventually
+from tests.support.deployments import FAST, LASTING, held, open_orders, position_open, stopped
 from tests.support.processes import rows
 from trading.exit_codes import ExitCode
 from trading.store.schema import HEAD_REVISION
@@ -117,21 +118,24 @@ def test_an_update_that_fails_goes_back_by_itself(deployed: Deployment, image: s
     assert deployed.state("trading-bot")["Running"]
 
 
-def test_settings_that_the_new_version_refuses_change_nothing(deployed: Deployment, image: str) -> None:
-    before = deployed.state("trading-bot")["StartedAt"]
-    deployed.env_file(**FAST, TRADING_SYMBOLS="nonsense")
-    refused = deployed.run("scripts/deploy-production.sh", "--image", image, check=False)
+def test_settings_that_the_new_version_refuses_change_nothing(running: Deployment, image: str) -> None:
+    before = running.state("trading-bot")["StartedAt"]
+    running.env_file(**LASTING, TRADING_SYMBOLS="nonsense")
+    try:
+        refused = running.run("scripts/deploy-production.sh", "--image", image, check=False)
+    finally:
+        running.env_file(**LASTING)
     assert refused.returncode == ExitCode.USAGE
     assert "TRADING_SYMBOLS" in refused.stderr
-    assert deployed.state("trading-bot")["StartedAt"] == before
+    assert running.state("trading-bot")["StartedAt"] == before
 
 
-def test_a_backup_of_a_trading_bot_is_restored_on_an_empty_machine(deployed: Deployment, deploy: Make) -> None:
-    made = deployed.run("scripts/backup.sh").stdout.splitlines()[-1]
+def test_a_backup_of_a_trading_bot_is_restored_on_an_empty_machine(running: Deployment, deploy: Make) -> None:
+    made = running.run("scripts/backup.sh").stdout.splitlines()[-1]
     known = set(rows(Path(made) / "tradebot.db", "SELECT id FROM positions WHERE traded"))
     assert known
-    empty = deploy("empty", image=deployed.env["TRADEBOT_IMAGE"])
-    empty.env_file(**FAST)
+    empty = deploy("empty")
+    empty.env_file(**LASTING)
     shutil.copytree(made, empty.folder / "from-elsewhere" / Path(made).name)
     empty.compose("up", "--detach", "--no-start")
     empty.run("scripts/restore.sh", f"from-elsewhere/{Path(made).name}", "--yes")
@@ -144,11 +148,29 @@ def test_a_backup_of_a_trading_bot_is_restored_on_an_empty_machine(deployed: Dep
     assert (held(empty.data), open_orders(empty.data)) == ({}, [])
 
 
-@pytest.mark.parametrize("script", ["docker-build", "docker-run", "deploy-local", "deploy-production", "rollback"])
-def test_help_and_unusable_arguments(deploy: Make, script: str) -> None:
-    deployment = deploy()
-    assert script in deployment.run(f"scripts/{script}.sh", "--help").stdout
-    assert deployment.run(f"scripts/{script}.sh", "--no-such-option", check=False).returncode == ExitCode.USAGE
+@pytest.mark.parametrize(
+    "script",
+    [
+        "backup",
+        "deploy-local",
+        "deploy-production",
+        "docker-build",
+        "docker-run",
+        "restore",
+        "rollback",
+        "test-docker-build",
+        "test-docker-compose",
+        "test-health-checks",
+    ],
+)
+def test_help_and_unusable_arguments(script: str) -> None:
+    def run(argument: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([f"scripts/{script}.sh", argument], cwd=ROOT, check=False, capture_output=True, text=True)
+
+    assert f"{script}.sh" in run("--help").stdout
+    refused = run("--no-such-option")
+    assert refused.returncode == ExitCode.USAGE
+    assert "--no-such-option" in refused.stderr
 
 
 def test_a_build_by_version_and_its_file(deploy: Make, image: str) -> None:
@@ -174,22 +196,27 @@ def test_the_test_of_a_build_fails_where_the_image_is_broken(deploy: Make, image
     assert "WRONG: no secrets" in failed.stderr
 
 
+def run_whole_and_broken(deploy: Make, script: str, broken: str, *options: str) -> tuple[str, str]:
+    """What a test-*.sh says of the deployment as it is, and of one that is broken on purpose, which it must refuse."""
+    whole, other = deploy("whole"), deploy("broken")
+    (other.folder / "broken.yml").write_text(broken)
+    other.env["SERVICES_FILE"] = str(other.folder / "broken.yml")
+    cases = ((whole, ()), (other, options))
+    good, bad = at_once(lambda case: case[0].run(f"scripts/{script}.sh", *case[1], check=False), cases)
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert bad.returncode == 1, bad.stdout + bad.stderr
+    return good.stdout, bad.stderr
+
+
 def test_the_test_of_a_deployment_works_and_fails_where_it_is_broken(deploy: Make) -> None:
-    deployment = deploy()
-    assert "the deployment works" in deployment.run("scripts/test-docker-compose.sh").stdout
-    (deployment.folder / "broken.yml").write_text("services: {dashboard: {command: [sleep, '3600']}}\n")
-    deployment.env["SERVICES_FILE"] = str(deployment.folder / "broken.yml")
-    failed = deployment.run("scripts/test-docker-compose.sh", "--timeout", "15", check=False)
-    assert failed.returncode == 1
-    assert "dashboard" in failed.stderr
+    broken = "services: {dashboard: {command: [sleep, '3600']}}\n"
+    said, complaint = run_whole_and_broken(deploy, "test-docker-compose", broken, "--timeout", "15")
+    assert "the deployment works" in said
+    assert "dashboard" in complaint
 
 
 def test_the_test_of_health_checks_works_and_fails_where_they_are_broken(deploy: Make) -> None:
-    deployment = deploy()
-    assert "see what they should" in deployment.run("scripts/test-health-checks.sh").stdout
     blind = "services: {trading-bot: {healthcheck: {test: [CMD, 'true']}}}\n"
-    (deployment.folder / "broken.yml").write_text(blind)
-    deployment.env["SERVICES_FILE"] = str(deployment.folder / "broken.yml")
-    failed = deployment.run("scripts/test-health-checks.sh", check=False)
-    assert failed.returncode == 1
-    assert "not shown unhealthy" in failed.stderr
+    said, complaint = run_whole_and_broken(deploy, "test-health-checks", blind)
+    assert "see what they should" in said
+    assert "not shown unhealthy" in complaint

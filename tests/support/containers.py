@@ -12,10 +12,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.support.processes import rows
 
@@ -23,7 +24,11 @@ ROOT = Path(__file__).parents[2]
 NO_ENGINE = "no Docker Engine answers here (with Compose 2.24 or newer, and Buildx)"
 UID = 1000
 PATIENCE_S = 120.0
+PAUSE_S = 0.25
+"""Between two looks: each starts programs, and the machine has other things to do."""
 _NAME = "llm-tradebot-test"
+One = TypeVar("One")
+Found = TypeVar("Found")
 
 
 def engine_answers() -> bool:
@@ -102,21 +107,26 @@ def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENC
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)
+        time.sleep(PAUSE_S)
     return found
+
+
+def at_once(act: Callable[[One], Found], cases: Iterable[One]) -> list[Found]:
+    """The same with each case at the same time, since most of it is waiting. Raises what the first that failed did."""
+    todo = list(cases)
+    with ThreadPoolExecutor(len(todo)) as pool:
+        return list(pool.map(act, todo))
 
 
 class Deployment:
     """A clone with `docker compose`, under a project name of its own. A context manager that removes all of it."""
 
-    def __init__(
-        self, folder: Path, image: str, *, files: tuple[str, ...] = ("docker-compose.yml",), **env: str
-    ) -> None:
+    def __init__(self, folder: Path, image: str, *, files: tuple[str, ...] = (), **env: str) -> None:
         self.folder = folder
         self.project = f"{_NAME}-{secrets.token_hex(4)}"
         self.port = free_port()
         self.data = folder / "data"
-        self._files = ["-f", "docker-compose.yml"]
+        self._files = [option for file in ("docker-compose.yml", *files) for option in ("-f", file)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRADING_", "DASHBOARD_"))}
         self.env = {
             **kept,
@@ -130,8 +140,7 @@ class Deployment:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.compose("--profile", "*", "kill", check=False)
-        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "1", check=False)
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "0", check=False)
 
     def run(self, *command: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
         """A program in the clone, such as one of its scripts."""
@@ -151,7 +160,9 @@ class Deployment:
 
     def id(self, service: str) -> str:
         """The id of a service's container."""
-        return self.compose("ps", "--all", "--quiet", service).splitlines()[0]
+        labels = {"project": self.project, "service": service, "oneoff": "False"}
+        wanted = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+        return docker("ps", "--all", "--quiet", "--no-trunc", *wanted).splitlines()[0]
 
     def inspect(self, service: str) -> dict[str, Any]:
         """All that Docker knows of it."""

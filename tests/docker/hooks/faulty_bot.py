@@ -1,6 +1,7 @@
 """The bot with faults that a file in the data folder switches on: mounted by tests, and in no image.
 
 `HANG`: the loop stands still for ever, once. `EXCHANGE_HANGS`: no request is answered while the file is there.
+`EXCHANGE_TAKES_S`: each request takes as many seconds more as the file says.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def slow(name: str) -> None:
     async def answer(self: PaperExchange, *arguments: Any) -> Any:
         while (DATA / "EXCHANGE_HANGS").exists():  # noqa: ASYNC110 - a test outside looks after it
             await asyncio.sleep(0.1)
+        if (DATA / "EXCHANGE_TAKES_S").exists():
+            await asyncio.sleep(float((DATA / "EXCHANGE_TAKES_S").read_text()))
         return await original(self, *arguments)
 
     setattr(PaperExchange, name, answer)

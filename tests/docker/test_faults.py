@@ -1,0 +1,148 @@
+"""What breaks around a bot in a container: its loop, its exchange, its disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.containers import UID, Deployment, at_once, eventually
+from tests.support.deployments import FAST, back_again, held, open_orders, position_open, stopped
+from tests.support.processes import rows
+from trading.exit_codes import ExitCode
+
+Make = Callable[..., Deployment]
+SEEN_S = 30
+HOOKS = Path(__file__).parent / "hooks"
+FAULTY = """
+services:
+  trading-bot:
+    command: [python, /hooks/faulty_bot.py]
+    volumes: ["./hooks:/hooks:ro"]
+  hears:
+    extends: {file: docker-compose.yml, service: dashboard}
+    command: [python, /hooks/hears_alerts.py]
+    ports: !reset []
+    volumes: ["./hooks:/hooks:ro"]
+"""
+
+
+def faulty(deployment: Deployment) -> Deployment:
+    """Starts a bot whose faults a file switches on, and which has something bought."""
+    shutil.copytree(HOOKS, deployment.folder / "hooks")
+    (deployment.folder / "faulty.yml").write_text(FAULTY)
+    deployment.env_file(**FAST, ALERT_URLS="json://hears:8000/alerts")
+    deployment.up("trading-bot", "hears")
+    eventually(lambda: position_open(deployment), "something is held")
+    return deployment
+
+
+def heard(deployment: Deployment) -> list[str]:
+    """The alerts that arrived."""
+    file = deployment.data / "heard.jsonl"
+    return [str(json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_a_loop_that_hangs_ends_by_its_watchdog_and_is_back(deploy: Make) -> None:
+    deployment = faulty(deploy(files=("faulty.yml",)))
+    before = deployment.state("trading-bot")["StartedAt"]
+    (deployment.data / "HANG").touch()
+    eventually(lambda: not (deployment.data / "HANG").exists(), "it hangs")
+    eventually(lambda: back_again(deployment, "trading-bot", before), "it is back", SEEN_S)
+    assert "watchdog.end" in deployment.events()
+    fills = deployment.fills()
+    eventually(lambda: deployment.fills() > fills, "it trades on")
+
+
+def check_left(deployment: Deployment) -> None:
+    """What is left is logged and arrives as an alert, and each coin that is held has its stop at the exchange."""
+    (line,) = [line for line in deployment.log() if line["event"] == "shutdown.incomplete"]
+    assert line["left"]
+    told = f"left: {'; '.join(line['left'])}"
+    eventually(lambda: any(told in alert for alert in heard(deployment)), "the alert arrives", 5)
+    coins = held(deployment.data)
+    assert coins
+    assert open_orders(deployment.data).count("stop") == len(coins)
+
+
+def check_hanging(deployment: Deployment) -> None:
+    (faulty(deployment).data / "EXCHANGE_HANGS").touch()
+    deployment.compose("stop", "trading-bot")
+    assert deployment.state("trading-bot")["ExitCode"] == ExitCode.LEFT_OPEN
+    check_left(deployment)
+    (deployment.data / "EXCHANGE_HANGS").unlink()
+    deployment.up("trading-bot")
+    eventually(lambda: deployment.events().count("bot.reconciled") == 2, "it goes on")
+    assert stopped(deployment) == ExitCode.OK
+    assert held(deployment.data) == {}
+
+
+def check_slow(deployment: Deployment) -> None:
+    (faulty(deployment).data / "EXCHANGE_TAKES_S").write_text("2")
+    deployment.compose("stop", "trading-bot")
+    code = deployment.state("trading-bot")["ExitCode"]
+    if code == ExitCode.OK:
+        assert (held(deployment.data), open_orders(deployment.data)) == ({}, [])
+        return
+    assert code == ExitCode.LEFT_OPEN
+    check_left(deployment)
+
+
+def test_a_stop_while_the_exchange_hangs_or_is_slow_is_flat_or_says_what_is_left(deploy: Make) -> None:
+    """And leaves the stops in place."""
+    hanging, slow = (deploy(name, files=("faulty.yml",)) for name in ("hanging", "slow"))
+    at_once(lambda case: case[0](case[1]), ((check_hanging, hanging), (check_slow, slow)))
+
+
+@pytest.fixture
+def on_a_small_disk(deploy: Make) -> Iterator[Deployment]:
+    """A bot that trades, whose data is on a disk of 32 MB."""
+    if os.geteuid() != 0:
+        pytest.fail("this test needs root, to mount a disk")
+    deployment = deploy()
+    deployment.data.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=32m,uid={UID},gid={UID}", "tradebot-test", str(deployment.data)]
+    subprocess.run(mount, check=True)
+    try:
+        deployment.env_file(**FAST, HEALTH_DISK_FREE_MIN_MB="1")
+        deployment.up("trading-bot")
+        eventually(lambda: deployment.is_healthy("trading-bot"), "it is healthy")
+        eventually(lambda: position_open(deployment), "something is held")
+        yield deployment
+    finally:
+        deployment.__exit__()
+        subprocess.run(["umount", str(deployment.data)], check=True)
+
+
+def failing_checks(bot: Deployment) -> set[str]:
+    """What the bot says of itself is wrong."""
+    said = bot.compose("exec", "-T", "trading-bot", "curl", "-sS", "-m", "4", "http://127.0.0.1:5174/health")
+    return {check["name"] for check in json.loads(said)["checks"]}
+
+
+def test_a_full_disk_is_shown_unhealthy_and_costs_nothing(on_a_small_disk: Deployment) -> None:
+    """The bot stays alive, nothing that was done is missing afterwards, and it trades on once there is room."""
+    bot = on_a_small_disk
+    filler = bot.data / "filler"
+    filling = subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=64k"], check=False, capture_output=True)
+    assert b"No space left" in filling.stderr
+    eventually(lambda: bot.state("trading-bot")["Health"]["Status"] == "unhealthy", "it is unhealthy", SEEN_S)
+    assert failing_checks(bot) >= {"disk"}
+    eventually(lambda: "journal.failed" in bot.events(), "it could not write")
+    assert bot.state("trading-bot")["Running"]
+    filler.unlink()
+    fills = bot.fills()
+    eventually(lambda: bot.fills() > fills, "it trades on")
+    # What stays for a minute is that requests were lost.
+    eventually(lambda: failing_checks(bot) <= {"exchange_api"}, "nothing else is wrong")
+    assert bot.inspect("trading-bot")["RestartCount"] == 0
+    assert stopped(bot) == ExitCode.OK
+    assert (held(bot.data), open_orders(bot.data)) == ({}, [])
+    known = rows(bot.data / "tradebot.db", "SELECT CAST(trade_id AS INTEGER) AS id FROM fills ORDER BY id")
+    assert known == rows(bot.data / "paper-exchange.db", "SELECT trade_id FROM trades ORDER BY trade_id")
+    assert rows(bot.data / "tradebot.db", "PRAGMA integrity_check") == [("ok",)]
