@@ -112,7 +112,7 @@ wait_healthy() {
 }
 
 # start_test_deployment: a deployment of its own, from the image that there is, gone when the script ends. Its folders
-# are in a temporary one, its port is free; SERVICES_FILE may name a compose file that changes it.
+# are in a temporary one, its port is free; SERVICES_FILE may name a compose file that changes it. STARTED_MS is when.
 start_test_deployment() {
     need_docker
     docker image inspect "$IMAGE" >/dev/null 2>&1 || fail "there is no image $IMAGE; scripts/docker-build.sh makes it"
@@ -127,6 +127,7 @@ start_test_deployment() {
     trap end_test_deployment EXIT
     # Fast enough that there is something to see.
     printf 'TRADING_DEMO_SPEED=30\nTRADING_SEED=3\n' >.env
+    STARTED_MS=$(date +%s%3N)
     compose up --detach --no-build || fail "the services were not started"
 }
 

@@ -2,7 +2,7 @@
 # Starts the deployment, looks at it from outside, and stops it: test-docker-compose.sh
 #
 # Under a project name of its own, with folders of its own, so that a deployment that runs is not touched. Checked: both
-# services healthy in time, the dashboard's answers on the host, a log without errors, trades, and an end in order.
+# services healthy in time, the dashboard's answers on the host, a log without errors, trades, and an end in order. It says how long until both were healthy.
 # Options: --timeout SECONDS  how long until both must be healthy (default 60)
 # Environment: TRADEBOT_IMAGE (default llm-tradebot:latest), which must be there; SERVICES_FILE, a further compose file.
 # Exit codes: 0 all is well, 1 something is not, 2 unusable arguments.
@@ -25,6 +25,7 @@ while (($#)); do
 done
 start_test_deployment
 wait_healthy "$timeout" trading-bot dashboard || fail "not healthy in time"
+say "both healthy $(($(date +%s%3N) - STARTED_MS)) ms after 'docker compose up' began"
 address=http://$(published_address)
 curl -fsS -m 5 -o /dev/null "$address/health" || fail "$address/health does not say healthy"
 curl -fsS -m 5 "$address/" | grep -qi '<!doctype html' || fail "$address/ is not the page"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,6 +150,43 @@ def test_a_backup_of_a_trading_bot_is_restored_on_an_empty_machine(running: Depl
     assert (held(empty.data), open_orders(empty.data)) == ({}, [])
 
 
+def test_a_run_to_try_it_out_trades_ends_in_order_and_keeps_nothing(deploy: Make) -> None:
+    deployment = deploy()
+    deployment.env_file(**FAST)
+    command = [deployment.folder / "scripts" / "docker-run.sh"]
+    run = subprocess.Popen(
+        command, cwd=deployment.folder, env=deployment.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    with run:
+        assert run.stdout is not None
+        try:
+            assert any('"event":"fill"' in line for line in run.stdout)
+        finally:
+            run.send_signal(signal.SIGINT)
+        assert '"event":"shutdown.done"' in run.stdout.read()
+    assert run.returncode == ExitCode.OK
+    assert not deployment.data.exists()
+
+
+def test_deploy_local_builds_and_starts_and_says_how_to_log_in(deploy: Make) -> None:
+    name = f"llm-tradebot-test-local-{secrets.token_hex(4)}:latest"
+    deployment = deploy(image=name, TRADEBOT_TARGET="slim")
+    try:
+        said = deployment.run("scripts/deploy-local.sh").stdout
+        address, password = (re.search(what, said) for what in (r"dashboard: (http://\S+)", r"password is (\S+)"))
+        assert address is not None and password is not None, said
+        assert deployment.inspect("trading-bot")["Image"] == docker("image", "inspect", "--format", "{{.Id}}", name)
+        login = ["curl", "-fsS", "--json", json.dumps({"password": password[1]}), f"{address[1]}/api/v1/login"]
+        deployment.run(*login)
+        before = deployment.state("trading-bot")["StartedAt"]
+        again = deployment.run("scripts/deploy-local.sh").stdout
+        assert address[0] in again
+        assert deployment.state("trading-bot")["StartedAt"] == before
+    finally:
+        deployment.__exit__()
+        docker("image", "rm", "--force", name, check=False)
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -212,6 +251,7 @@ def test_the_test_of_a_deployment_works_and_fails_where_it_is_broken(deploy: Mak
     broken = "services: {dashboard: {command: [sleep, '3600']}}\n"
     said, complaint = run_whole_and_broken(deploy, "test-docker-compose", broken, "--timeout", "15")
     assert "the deployment works" in said
+    assert re.search(r"both healthy \d+ ms after", said)
     assert "dashboard" in complaint
 
 
