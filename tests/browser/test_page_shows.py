@@ -38,7 +38,7 @@ def test_the_overview_says_in_one_look_how_it_stands(owner: Watched, dashboard: 
     expect(page.get_by_test_id("bot-state")).to_have_text("Trading")
     expect(page.get_by_test_id("demo-banner")).to_contain_text("not real")
     expect(page.get_by_role("banner")).to_contain_text("PAPER")
-    expect(page.get_by_test_id("now")).to_contain_text("Waiting for the next 5m candles of BTC/USDT")
+    expect(page.get_by_test_id("now")).to_contain_text("Waiting for the next 5m candle of BTC/USDT")
     status = dashboard.ask("/status")
     figures = page.get_by_label(f"Money in {status['money']['quote']}")
     for name in ("Equity", "Today", "Since the start", "Open risk", "Exposure", "Cash"):

@@ -161,7 +161,7 @@ def test_of_a_bot_that_never_told_anything_nothing_is_made_up(tmp_path: Path) ->
     with watched(tmp_path) as (_, client):
         status = client.get("/api/v1/health/status").json()
         assert status["api_status"] == "disconnected"
-        assert status["details"]["waiting_for"] is None
+        assert "somebody to start the bot" in status["details"]["waiting_for"]
 
 
 def test_many_who_ask_cost_one_look_a_second(tmp_path: Path, monkeypatch: Any) -> None:

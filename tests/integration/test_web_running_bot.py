@@ -46,7 +46,7 @@ def obeyed(owner: httpx.Client, path: str, body: dict[str, Any] | None = None) -
 
 
 def test_it_shows_a_living_bot_and_its_settings(owner: httpx.Client, bot: BotProcess) -> None:
-    ended = "nothing: the recording has ended, and the bot stays up until it is stopped"
+    ended = "nothing: the replay of recorded candles has ended, and the bot stays up until it is stopped"
     until(lambda: owner.get("/api/v1/status").json()["waiting_for"] == ended, "its next sign of life says so")
     status = owner.get("/api/v1/status").json()
     assert status["bot"]["state"] == "running"

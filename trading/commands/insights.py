@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from trading.domain.decisions import Decision
     from trading.domain.positions import Position
+    from trading.monitoring.performance import TradeResult, TradeStats
     from trading.store.queries import Queries
 
 EPILOG = """\b
@@ -42,25 +43,6 @@ UNKNOWN = "unknown"
 """Where the decision is gone: old ones are removed."""
 
 
-class Tally(msgspec.Struct):
-    """Sums over a group of trades, in the quote coin. Profit is after fees."""
-
-    trades: int = 0
-    won: int = 0
-    lost: int = 0
-    profit: Decimal = ZERO
-    fees: Decimal = ZERO
-
-    def add(self, position: Position) -> None:
-        """Count one more trade."""
-        profit = position.net_profit(ZERO)
-        self.trades += 1
-        self.won += profit > 0
-        self.lost += profit < 0
-        self.profit += profit
-        self.fees += position.fees
-
-
 class AnalystTally(msgspec.Struct):
     """How the trades went that an analyst was for, with its part of their profit, and those it was against (quote)."""
 
@@ -71,11 +53,11 @@ class AnalystTally(msgspec.Struct):
     opposed_profit: Decimal = ZERO
 
 
-class Insights(msgspec.Struct):
-    """All groups of one or many trades."""
+class Insights(NamedTuple):
+    """All groups of one or many trades, in the quote coin."""
 
-    total: Tally
-    groups: dict[str, dict[str, Tally]]
+    total: TradeStats
+    groups: dict[str, dict[str, TradeStats]]
     analysts: dict[str, AnalystTally]
 
 
@@ -112,9 +94,14 @@ def command(
 
 def insights_of(trades: Iterable[tuple[Position, Decision | None]]) -> Insights:
     """Adds up finished trades, each with the decision that opened it, or None where that is gone."""
-    found = Insights(Tally(), {group: {} for group in GROUPS}, {})
-    for position, decision in trades:
-        found.total.add(position)
+    from trading.monitoring.performance import trade_result, trade_stats
+
+    results: list[TradeResult] = []
+    groups: dict[str, dict[str, list[TradeResult]]] = {group: {} for group in GROUPS}
+    analysts: dict[str, AnalystTally] = {}
+    for position, decision in sorted(trades, key=lambda trade: trade[0].closed_ms or 0):
+        result = trade_result(position)
+        results.append(result)
         names = {
             "by_symbol": position.symbol,
             "by_regime": decision.regime if decision else UNKNOWN,
@@ -122,10 +109,14 @@ def insights_of(trades: Iterable[tuple[Position, Decision | None]]) -> Insights:
             "by_exit": position.exit_reason or UNKNOWN,
         }
         for group, name in names.items():
-            found.groups[group].setdefault(name, Tally()).add(position)
+            groups[group].setdefault(name, []).append(result)
         if decision is not None:
-            _add_votes(found.analysts, decision, position.net_profit(ZERO))
-    return found
+            _add_votes(analysts, decision, result.profit)
+    return Insights(
+        trade_stats(results),
+        {group: {name: trade_stats(part) for name, part in parts.items()} for group, parts in groups.items()},
+        analysts,
+    )
 
 
 def _add_votes(analysts: dict[str, AnalystTally], decision: Decision, profit: Decimal) -> None:
@@ -147,13 +138,12 @@ def as_json_of(insights: Insights) -> dict[str, Any]:
     from trading.commands import output
 
     return {
-        **msgspec.structs.asdict(insights.total),
+        **_figures(insights.total),
         **{
             group: [
-                {"name": name, **msgspec.structs.asdict(tally), "average": _average(tally)}
-                for name, tally in _sorted(group, tallies)
+                {"name": name, **_figures(stats), "average": _average(stats)} for name, stats in _sorted(group, parts)
             ]
-            for group, tallies in insights.groups.items()
+            for group, parts in insights.groups.items()
         },
         "by_analyst": [
             {
@@ -180,20 +170,34 @@ def _with_decisions(
             tick(start + len(page), len(positions))
 
 
-def _sorted(group: str, tallies: dict[str, Tally]) -> list[tuple[str, Tally]]:
+def _sorted(group: str, parts: dict[str, TradeStats]) -> list[tuple[str, TradeStats]]:
     if group == "by_hour":
-        return sorted(tallies.items())
-    return sorted(tallies.items(), key=lambda item: (-item[1].profit, item[0]))
+        return sorted(parts.items(), key=lambda item: item[0])
+    return sorted(parts.items(), key=lambda item: (-item[1].profit, item[0]))
 
 
 def _by_part(insights: Insights) -> list[tuple[str, AnalystTally]]:
     return sorted(insights.analysts.items(), key=lambda item: (-item[1].part, item[0]))
 
 
-def _average(tally: Tally) -> Decimal:
+def _figures(stats: TradeStats) -> dict[str, Any]:
     from trading.commands import output
 
-    return output.rounded(tally.profit / tally.trades)
+    factor = stats.profit_factor
+    return {
+        "trades": stats.trades,
+        "won": stats.won,
+        "lost": stats.lost,
+        "profit": stats.profit,
+        "fees": stats.fees,
+        "profit_factor": None if factor is None else output.rounded(factor),
+    }
+
+
+def _average(stats: TradeStats) -> Decimal:
+    from trading.commands import output
+
+    return output.rounded(stats.expectancy or ZERO)
 
 
 def _print(insights: Insights) -> None:
@@ -203,14 +207,14 @@ def _print(insights: Insights) -> None:
         rows: list[list[str | Text]] = [
             [
                 output.shown(name),
-                f"{tally.trades:,}",
-                f"{tally.won:,}",
-                _share(tally.won, tally.trades),
-                output.signed(tally.profit),
-                output.signed(_average(tally)),
-                output.money(tally.fees),
+                f"{stats.trades:,}",
+                f"{stats.won:,}",
+                _share(stats.won, stats.trades),
+                output.signed(stats.profit),
+                output.signed(_average(stats)),
+                output.money(stats.fees),
             ]
-            for name, tally in _sorted(group, insights.groups[group])
+            for name, stats in _sorted(group, insights.groups[group])
         ]
         output.print_table((title, *COLUMNS), rows, right=COLUMNS)
     if insights.analysts:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from trading.clock import wall_ms
@@ -11,9 +9,6 @@ from trading.commands.operator import Operator, reason_of, wait_option, who
 from trading.commands.options import data_dir_option, debug_option, json_option
 from trading.domain.errors import TradingError
 from trading.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from trading.store.queries import Status
 
 EPILOG = """\b
 Examples:
@@ -34,6 +29,7 @@ runs, a pause or halt is cleared when the next one starts.
 def command(reason: str, kill: bool, wait_s: float, data_dir: str | None, as_json: bool) -> int:
     """Clear pause and halt, or with --kill the kill switch."""
     from trading.commands import output
+    from trading.monitoring.overview import entries_stopped_by, with_kill_file
 
     reason = reason_of(reason)
     with Operator(data_dir) as operator:
@@ -41,12 +37,12 @@ def command(reason: str, kill: bool, wait_s: float, data_dir: str | None, as_jso
             done, text = _reset_kill(operator, reason, wait_s)
         else:
             done, text = _clear(operator, reason, wait_s)
-        status = operator.queries.status()
+        status = with_kill_file(operator.queries.status(), operator.kill_file.parent)
     if as_json:
-        output.print_json({"done": done, "text": text, "entries_stopped_by": _stopped_by(status)})
+        output.print_json({"done": done, "text": text, "entries_stopped_by": entries_stopped_by(status)})
     else:
         click.echo(text)
-        for latch in _stopped_by(status):
+        for latch in entries_stopped_by(status):
             click.echo(f"still stopped: {output.shown(latch)}")
     return int(ExitCode.OK if done else ExitCode.FAILED)
 
@@ -79,10 +75,3 @@ def _reset_kill(operator: Operator, reason: str, wait_s: float) -> tuple[bool, s
     if not operator.wait_for(lambda: not operator.queries.status().safety.killed, wait_s):
         return False, f"{text}; the bot has not taken note of it within {wait_s:g} s"
     return True, text
-
-
-def _stopped_by(status: Status) -> list[str]:
-    """The latches that are set, each with its reason."""
-    found = [f"kill switch, by {status.kill.by}: {status.kill.reason}"] if status.kill.active else []
-    found += [f"halted: {status.safety.halted}"] if status.safety.halted else []
-    return found + ([f"paused: {status.safety.paused}"] if status.safety.paused else [])

@@ -28,13 +28,14 @@ def command(data_dir: str | None, as_json: bool) -> None:
     """Show how the bot stands: alive or not, equity, positions, latches."""
     from trading.commands import output
     from trading.market.demo_facts import DEMO_LABEL
+    from trading.monitoring.overview import with_kill_file
     from trading.store.bot_lock import bot_holder
     from trading.store.queries import Queries
 
     settings = reader_settings(data_dir)
     queries = Queries.open(settings.database)
     try:
-        status = queries.status()
+        status = with_kill_file(queries.status(), settings.data_dir)
         holder = bot_holder(queries.engine)
     finally:
         queries.close()
@@ -55,9 +56,10 @@ def market_of(status: Status, by_settings: str) -> str:
 
 def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> dict[str, Any]:
     """What `--json` prints."""
-    from trading.store.status import equity_of, liveness
+    from trading.monitoring.overview import entries_stopped_by, money_of, waiting_for
+    from trading.store.status import liveness
 
-    process = status.process
+    process, money = status.process, money_of(status)
     return {
         "state": liveness(status, holder, now_ms),
         "phase": process.state if process and holder else None,
@@ -67,7 +69,11 @@ def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -
         "version": process.version if process else None,
         "market": label or None,
         "bot_id": status.bot_id,
-        "equity": equity_of(status),
+        "waiting_for": waiting_for(status, is_running=holder is not None, now_ms=now_ms),
+        "entries_stopped_by": entries_stopped_by(status),
+        "equity": money.equity if money else None,
+        "profit": money.profit if money else None,
+        "exposure": money.exposure if money else None,
         "account": status.account,
         "kill_switch": status.kill,
         "paused": status.safety.paused,
@@ -81,17 +87,17 @@ def as_json_of(status: Status, holder: Holder | None, now_ms: int, label: str) -
 def facts_of(status: Status, holder: Holder | None, now_ms: int, label: str) -> list[tuple[str, Any]]:
     """What people read, line by line."""
     from trading.commands import output
-    from trading.store.status import equity_of
+    from trading.monitoring.overview import money_of, waiting_for
 
     facts: list[tuple[str, Any]] = [("Bot", _alive(status, holder, now_ms))]
+    facts.append(("Waits for", output.shown(waiting_for(status, is_running=holder is not None, now_ms=now_ms))))
     if label:
         facts.append(("Market", label if status.facts else f"{label} (by the settings here)"))
-    account = status.account
-    equity = equity_of(status)
-    if account is not None and equity is not None:
-        result = (equity / (account.start_capital + account.deposits) - 1) * 100
-        facts.append(("Equity", f"{output.money(equity)} {account.quote} ({output.percent(result)} since the start)"))
-        facts.append(("Cash", f"{output.money(account.cash)} {account.quote}"))
+    money = money_of(status)
+    if money is not None:
+        result = "" if money.profit_pct is None else f" ({output.percent(money.profit_pct)} since the start)"
+        facts.append(("Equity", f"{output.money(money.equity)} {money.quote}{result}"))
+        facts.append(("Cash", f"{output.money(money.cash)} {money.quote}"))
     held = [position.symbol for position in status.positions if position.bought]
     facts.append(("Positions", f"{len(held)} ({', '.join(held)})" if held else "none"))
     facts.append(("Open orders", str(len(status.live_orders))))

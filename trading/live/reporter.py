@@ -16,7 +16,6 @@ from trading.domain.actions import Level as NoticeLevel
 from trading.domain.actions import Notify
 from trading.engine.adoption import is_left_to_a_person
 from trading.exchange.protocol import CandleDriven
-from trading.live.waiting import waiting_for
 from trading.monitoring.disk import free_bytes
 from trading.monitoring.health import Health, HealthLimits, Level, Seen, Since, health_of
 from trading.monitoring.jobs import Jobs
@@ -91,7 +90,6 @@ class Reporter:
 
     def _look(self) -> BotReport:
         status, report = self._status(), self._report()
-        report = replace(report, waiting_for=waiting_for(report, status))
         self._told = status, report
         if time.monotonic() >= self._next_alerts:
             self._next_alerts = time.monotonic() + ALERT_SECONDS

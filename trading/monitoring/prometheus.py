@@ -12,9 +12,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from trading.monitoring.health import Health, Level, Seen
+from trading.monitoring.overview import money_of
 from trading.monitoring.report import ApiStatus, BotReport
 from trading.safety.breaker import BreakerState
-from trading.store.status import Status, equity_of
+from trading.store.status import Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -156,23 +157,21 @@ def _of_money(status: Status) -> Iterator[Metric]:
     if status.facts is not None:
         yield _gauge("positions_max", "How many positions may be open at once.", status.facts.max_open_positions)
     yield _gauge("orders_live", "Orders that may rest at the exchange, stops included.", len(status.live_orders))
-    account, equity = status.account, equity_of(status)
-    if account is None or equity is None:
+    account, money = status.account, money_of(status)
+    if account is None or money is None:
         return
-    exposure = equity - account.cash + account.outside_fees
-    profit = account.closed_profit - account.closed_fees - account.closed_funding
     for name, text, value in (
-        ("equity", "What the bot is worth at the last prices, in the quote coin.", equity),
-        ("cash", "Quote coin in no position.", account.cash),
-        ("exposure", "Worth of the open positions, in the quote coin.", exposure),
-        ("closed_profit", "Profit of closed positions after fees, in the quote coin.", profit),
+        ("equity", "What the bot is worth at the last prices, in the quote coin.", money.equity),
+        ("cash", "Quote coin in no position.", money.cash),
+        ("exposure", "Worth of the open positions, in the quote coin.", money.exposure),
+        ("closed_profit", "Profit of closed positions after fees, in the quote coin.", money.realised),
     ):
-        yield _gauge(name, text, float(value), quote=account.quote)
+        yield _gauge(name, text, float(value), quote=money.quote)
     fees = CounterMetricFamily("tradebot_closed_fees", "Fees of closed positions, in the quote coin.", labels=["quote"])
     fees.add_metric([account.quote], float(account.closed_fees))
     yield fees
     yield CounterMetricFamily("tradebot_closed_positions", "Positions that were closed.", account.closed_positions)
-    yield _drawdown(status.breaker, float(equity))
+    yield _drawdown(status.breaker, float(money.equity))
 
 
 def _drawdown(breaker: BreakerState, equity: float) -> Metric:

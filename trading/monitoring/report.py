@@ -85,7 +85,6 @@ class BotReport(msgspec.Struct, frozen=True, kw_only=True):
     made_ms: int
     version: str = ""
     phase: str = "starting"
-    waiting_for: str = ""
     engine_ms: int = 0
     beat_age_s: float = 0.0
     api: ApiReport = ApiReport()

@@ -9,16 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from trading.config import Settings
 from trading.monitoring.disk import free_bytes
 from trading.monitoring.health import Health, HealthLimits, Seen, Since, health_of
+from trading.monitoring.overview import with_kill_file
 from trading.monitoring.report import from_text
 from trading.safety.breaker import Trip, TripLevel
 from trading.store.bot_lock import bot_holder
 from trading.store.errors import StoreError
-from trading.store.latch import KILL_FILE, KillState
 from trading.store.queries import Queries
 from trading.store.status import Status
 from trading.web.database import Database
@@ -74,11 +72,9 @@ class HealthWatch:
         except StoreError as error:
             look = self._judge(self._unread(str(error)), None)
         else:
-            if not status.kill.active and (self._data_dir / KILL_FILE).exists():
-                status = replace(status, kill=KillState(active=True, by="file", reason=f"{KILL_FILE} exists"))
             seen = Seen(
                 now_ms=self._now_ms(),
-                status=status,
+                status=with_kill_file(status, self._data_dir),
                 report=from_text(status.process.report if status.process else None),
                 is_running=is_running,
                 disk_free=free_bytes(self._data_dir),

@@ -90,6 +90,7 @@ class TestStatus:
     def test_for_people(self) -> None:
         text = printed("status")
         assert "Bot          stopped\n" in text
+        assert "Waits for    the first start of a bot: `tradebot run`\n" in text
         assert f"Market       {DEMO_LABEL} (by the settings here)\n" in text
         assert "Equity       10,096.50 USDT (+0.96 % since the start)\n" in text
         assert "Cash         8,996.50 USDT\n" in text

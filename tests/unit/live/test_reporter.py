@@ -14,7 +14,8 @@ from trading.clock import wall_ms
 from trading.domain.actions import Level
 from trading.domain.positions import Position, PositionSide
 from trading.monitoring.health import HealthLimits, health_of
-from trading.monitoring.report import BotReport, Fault, FeedState, from_text
+from trading.monitoring.overview import waiting_for
+from trading.monitoring.report import BotReport, Fault, FeedState, from_text, to_text
 from trading.store.queries import Queries
 
 
@@ -30,6 +31,17 @@ def looked(bot: Bot) -> BotReport:
     report = bot.manager.reporter.look()
     assert report is not None
     return report
+
+
+def awaited(bot: Bot) -> str:
+    """What it waits for, as one who reads its row in the database tells."""
+    report = looked(bot)
+    seen = bot.manager.reporter.seen()
+    assert seen is not None
+    assert seen.status is not None
+    assert seen.status.process is not None
+    process = replace(seen.status.process, report=to_text(report))
+    return waiting_for(replace(seen.status, process=process), is_running=True, now_ms=seen.now_ms)
 
 
 def told(bot: Bot) -> list[tuple[Level, str]]:
@@ -53,7 +65,7 @@ def test_the_report_is_stored_with_the_sign_of_life(tmp_path: Path) -> None:
 
 def test_a_healthy_bot_waits_for_the_next_candle(bot: Bot) -> None:
     bot.manager.requests.record.note("account", 0.01, answered=True)
-    assert looked(bot).waiting_for == f"the next 1m candle of {BTC.symbol}"
+    assert awaited(bot) == f"the next 1m candle of {BTC.symbol}"
     seen = bot.manager.reporter.seen()
     assert seen is not None
     failing = health_of(seen).failing
@@ -74,7 +86,7 @@ def test_every_phase_says_what_it_waits_for(bot: Bot, phase: str, state: FeedSta
     bot.manager.phase = phase
     report = looked(bot)
     assert report.feed.state is state
-    assert words in report.waiting_for
+    assert words in awaited(bot)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +100,14 @@ def test_every_phase_says_what_it_waits_for(bot: Bot, phase: str, state: FeedSta
 )
 def test_a_latch_is_what_it_waits_for(bot: Bot, latch: dict[str, str], words: str) -> None:
     bot.manager.engine.state.put(replace(bot.manager.engine.state.safety, **latch))
-    assert words in looked(bot).waiting_for
+    assert words in awaited(bot)
 
 
 def test_a_journal_that_is_down_is_what_it_waits_for(bot: Bot) -> None:
     bot.manager.line.fault = Fault("journal", "disk full", wall_ms())
     report = looked(bot)
     assert report.journal is not None
-    assert "the journal to be writable again" in report.waiting_for
+    assert "the journal to be writable again" in awaited(bot)
 
 
 def age_feed(bot: Bot, seconds: float) -> None:
@@ -109,7 +121,7 @@ def test_a_feed_whose_candle_is_overdue_is_stale_and_alerted_once(bot: Bot) -> N
     age_feed(bot, 20)
     report = looked(bot)
     assert (report.feed.state, report.feed.stale_after_s) == (FeedState.STALE, 15.0)
-    assert "overdue" in report.waiting_for
+    assert "overdue" in awaited(bot)
     reporter._next_alerts = 0
     looked(bot)
     reporter.candle_handled()

@@ -10,12 +10,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from trading.domain.events import CommandKind
+from trading.monitoring.overview import money_of, waiting_for, with_kill_file
 from trading.store.bot_lock import bot_holder
 from trading.store.commands import queue_command
 from trading.store.errors import StoreError
 from trading.store.latch import latch_kill, mark_effective_without_bot
 from trading.store.queries import Queries
-from trading.store.status import equity_of, liveness
+from trading.store.status import liveness
 
 BY = "Telegram"
 WAIT_SECONDS = 5.0
@@ -63,14 +64,15 @@ class Answers:
 
     def _status(self) -> str:
         engine = self._connect()
-        status = Queries(engine).status()
-        process, quote = status.process, status.account.quote if status.account else ""
-        lines = [f"bot: {liveness(status, bot_holder(engine), self._now_ms())}"]
+        status = with_kill_file(Queries(engine).status(), self._kill_file.parent)
+        process, holder = status.process, bot_holder(engine)
+        lines = [f"bot: {liveness(status, holder, self._now_ms())}"]
         if process is not None:
             lines[0] += f" ({process.state}, last sign of life {(self._now_ms() - process.beat_ms) // 1000} s ago)"
-        equity = equity_of(status)
-        if equity is not None:
-            lines.append(f"equity: {equity:,.2f} {quote}")
+        lines.append(f"waits for {waiting_for(status, is_running=holder is not None, now_ms=self._now_ms())}")
+        money = money_of(status)
+        if money is not None:
+            lines.append(f"equity: {money.equity:,.2f} {money.quote}")
         held = [position.symbol for position in status.positions if position.bought]
         lines.append(f"positions: {len(held)}" + (f" ({', '.join(held)})" if held else ""))
         if status.kill.active:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from trading.monitoring.health import Check, Level, iso
+from trading.monitoring.health import Check, Level, Seen, iso
+from trading.monitoring.overview import waiting_for
 from trading.monitoring.report import ApiStatus, BotReport
 from trading.safety.breaker import HOUR_MS, MINUTE_MS
 from trading.store.status import Status
@@ -39,7 +40,7 @@ class HealthDetails(Model):
     """All checks, and what the bot tells of itself; null or empty where it does not."""
 
     checks: list[CheckView]
-    waiting_for: str | None
+    waiting_for: str | None = Field(description="null while the database cannot be read")
     phase: str | None = Field(examples=["trading"])
     feed: str | None = Field(examples=["DEMO MARKET - made-up prices, not real"])
     feed_state: str | None = Field(examples=["live"])
@@ -105,10 +106,16 @@ class HealthStatusView(Model):
         )
 
 
+def _waiting_for(seen: Seen) -> str | None:
+    if seen.status is None:
+        return None
+    return waiting_for(seen.status, is_running=seen.is_running, now_ms=seen.now_ms)
+
+
 def _details(look: Look, report: BotReport | None) -> HealthDetails:
     return HealthDetails(
         checks=[CheckView.of(check) for check in look.health.checks],
-        waiting_for=report.waiting_for if report else None,
+        waiting_for=_waiting_for(look.seen),
         phase=report.phase if report else None,
         feed=report.feed.label if report else None,
         feed_state=report.feed.state if report else None,

@@ -64,7 +64,7 @@ class StatusView(Model):
     timeframe: str | None = Field(examples=["5m"])
     bot_id: str | None = Field(examples=["tradebot"])
     bot: BotView
-    waiting_for: str = Field(examples=["the next 5m candles of BTC/USDT, ETH/USDT"])
+    waiting_for: str = Field(examples=["the next 5m candle of BTC/USDT, ETH/USDT"])
     entries_allowed: bool
     entries_stopped_by: list[str] = Field(examples=[["kill switch, by owner: prices look wrong"]])
     money: MoneyView | None = Field(description="null before the bot's first look at its account")

@@ -8,7 +8,6 @@ from fastapi import APIRouter
 
 from trading.config import Settings
 from trading.store.bot_lock import bot_holder
-from trading.store.latch import KILL_FILE
 from trading.web.access import Scope, require
 from trading.web.context import Context, Reader
 from trading.web.models.base import maybe_moment
@@ -26,8 +25,7 @@ REGISTRY = "registry"
 @router.get("/status")
 def status(context: Context, queries: Reader) -> StatusView:
     """How everything stands: bot, money, safety, and what the bot is waiting for."""
-    kill_file = (context.settings.data_dir / KILL_FILE).exists()
-    return status_view(queries, bot_holder(queries.engine), context.now_ms(), kill_file=kill_file)
+    return status_view(queries, bot_holder(queries.engine), context.now_ms(), context.settings.data_dir)
 
 
 @router.get("/settings")
