@@ -17,6 +17,7 @@ import structlog
 
 from benchmarks import (
     dashboard_load,
+    databases,
     decision_path,
     event_stream,
     guards,
@@ -25,6 +26,7 @@ from benchmarks import (
     page,
     processes,
     sma_cross,
+    year,
 )
 from benchmarks.rows import Row
 from trading.market.candle_files import load_candles
@@ -50,6 +52,8 @@ def parts(quick: bool) -> dict[str, Callable[[], list[Row]]]:
         "restart": live_path.restart,
         "kill": live_path.kill,
         "checks": guards.checks,
+        "databases": lambda: databases.measure(1_000 if quick else 5_000),
+        "year": lambda: year.measure(1 if quick else 5),
         "status": lambda: guards.status(20_000 // share),
         "health": lambda: health_load.measure(5 if quick else 20),
         "stream": lambda: event_stream.measure(5 if quick else 20),

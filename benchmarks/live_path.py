@@ -46,8 +46,10 @@ class StoppingFeed(ReplayFeed):
                 return
 
 
-def bot(folder: Path, tables: Sequence[CandleTable], speed: float = 0) -> tuple[TradingManager, StoppingFeed]:
-    """A bot on paper, its database and paper account in `folder`."""
+def bot(
+    folder: Path, tables: Sequence[CandleTable], speed: float = 0, url: str = ""
+) -> tuple[TradingManager, StoppingFeed]:
+    """A bot on paper, its paper account in `folder`, and there too its database where no `url` names another."""
     config = EngineConfig(
         bot_id="bench",
         instruments={table.symbol: demo_instrument(table.symbol) for table in tables},
@@ -61,7 +63,7 @@ def bot(folder: Path, tables: Sequence[CandleTable], speed: float = 0) -> tuple[
         config=config,
         exchange=PaperExchange(book),
         feed=feed,
-        journal=Journal.open(f"sqlite:///{folder / 'bench.db'}", config.bot_id),
+        journal=Journal.open(url or f"sqlite:///{folder / 'bench.db'}", config.bot_id),
         signals=RollingSignals(config.params, feed.interval_ms),
         state_file=folder / "state.json",
         kill_file=folder / "KILL",

@@ -13,6 +13,7 @@ from tests.support.bots import (
     Bot,
     ListFeed,
     Signals,
+    both_databases,
     calm_batches,
     exchange_state,
     make_bot,
@@ -20,7 +21,6 @@ from tests.support.bots import (
     url_of,
 )
 from tests.support.builders import BTC, ENTER, ETH, MINUTE, T0
-from tests.support.postgres import both_databases
 from trading import manager as driver
 from trading.domain.events import CommandKind, Event, OrderUnknown
 from trading.domain.orders import Approved, OrderIntent, OrderState, Purpose

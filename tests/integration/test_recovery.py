@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.bots import PAPER, Bot, ListFeed, Signals, calm_batches, exchange_state, make_bot, resting
+from tests.support.bots import (
+    PAPER,
+    Bot,
+    ListFeed,
+    Signals,
+    both_databases,
+    calm_batches,
+    exchange_state,
+    make_bot,
+    resting,
+)
 from tests.support.builders import BTC, ENTER, ETH, T0
-from tests.support.postgres import both_databases
 from trading.domain.orders import OrderState, Purpose
 from trading.engine.tracking import LOST
 from trading.exchange.paper_file import PaperFile

@@ -19,6 +19,7 @@ from tests.support.bots import (
     Bot,
     ListFeed,
     Signals,
+    both_databases,
     calm_batches,
     exchange_state,
     make_bot,
@@ -27,7 +28,6 @@ from tests.support.bots import (
     url_of,
 )
 from tests.support.builders import BTC, ENTER, ETH, MINUTE, T0, D, config
-from tests.support.postgres import both_databases
 from tests.support.processes import rows
 from trading import manager as driver
 from trading.domain.actions import Level

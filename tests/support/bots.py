@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
@@ -177,6 +178,9 @@ class Bot:
 
 ON_SERVER: dict[Path, str] = {}
 """The databases that are not in their bot's folder but on a server, by folder."""
+
+both_databases = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
+"""Marks an integration test that shows the same on either database."""
 
 
 def url_of(folder: Path) -> str:

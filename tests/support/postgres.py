@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: Debian's package, on a free port, in a folder of its own, ended by process id."""
+"""A PostgreSQL server for tests and benchmarks: Debian's package, a free port, a folder of its own, ended by its id."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from trading.store.database import open_database
 
@@ -29,10 +28,6 @@ def programs() -> Path | None:
     """The folder of the newest server's programs, None where none is installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
-
-
-both_databases = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
-"""Marks an integration test that shows the same on either database."""
 
 
 class PostgresServer:
