@@ -85,6 +85,8 @@ def _play_on(file: Path, played: Path, end_ms: int, days_played: int, days: int)
     """Copy what was played until the year is full; remove what is too old, every few days and at the end."""
     engine = open_database(f"sqlite:///{file}")
     try:
+        engine.dispose()
+        sa.event.listen(engine, "connect", _without_waiting_for_the_disk)
         _wall_time_is_the_candles(engine)
         pruned = 0
         for copy in range(1, days // days_played):
@@ -96,6 +98,11 @@ def _play_on(file: Path, played: Path, end_ms: int, days_played: int, days: int)
         _prune(engine, end_ms + (days // days_played - 1) * days_played * DAY_MS)
     finally:
         engine.dispose()
+
+
+def _without_waiting_for_the_disk(connection: sqlite3.Connection, _: object) -> None:
+    """The size is asked for, not the time: the removal of a year is thousands of transactions."""
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def _wall_time_is_the_candles(engine: sa.Engine) -> None:

@@ -40,7 +40,10 @@ class Settings(DashboardSettings, HealthSettings, PaperSettings, GuardSettings, 
     Money in quote coin (Decimal), percentages as written (5 is 5 %), symbols unified and in the order given.
     """
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False)
+    # The classes that this one is made of are never used alone: only this one is built.
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False, defer_build=False
+    )
 
     provider: Literal["paper"] = setting(
         "TRADING_PROVIDER", "paper", f"paper (this version has no {', '.join(LATER_PROVIDERS)} yet)", "where orders go"

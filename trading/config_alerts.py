@@ -10,7 +10,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading import config_values as values
 from trading.config_field import setting
@@ -85,6 +85,8 @@ def _require(holds: bool) -> None:
 
 class AlertSettings(BaseSettings):
     """Where alerts go and which. A channel exists where its settings are given; none is needed."""
+
+    model_config = SettingsConfigDict(defer_build=True)
 
     slack_webhook: Annotated[SecretStr | None, _like(_SLACK)] = setting(
         "SLACK_WEBHOOK", None, "https://hooks.slack.com/services/…", "alerts go to this Slack channel"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading import config_values as values
 from trading.config_field import setting
@@ -15,6 +15,8 @@ PORT = "a port, 1 to 65535"
 
 class DashboardSettings(BaseSettings):
     """The dashboard's server. docs/API.md tells how to log in and how to sign a request."""
+
+    model_config = SettingsConfigDict(defer_build=True)
 
     dashboard_host: Annotated[str, BeforeValidator(values.host)] = setting(
         "DASHBOARD_HOST", "127.0.0.1", "a host name or address", "where the dashboard listens"

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading import config_values as values
 from trading.config_field import setting
@@ -27,6 +27,8 @@ _BREAKER = BreakerLimits()
 
 class GuardSettings(BaseSettings):
     """What the owner allows, and where the breaker trips. Exposure percentages are of the bot's capital."""
+
+    model_config = SettingsConfigDict(defer_build=True)
 
     max_capital_usd: Amount | None = setting(
         "TRADING_MAX_CAPITAL_USD", None, _AMOUNT, "the most of the account that the bot trades (default: all)"

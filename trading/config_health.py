@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BeforeValidator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading import config_values as values
 from trading.config_dashboard import PORT
@@ -15,6 +15,8 @@ from trading.monitoring.disk import FREE_MIN_MB, MB
 
 class HealthSettings(BaseSettings):
     """docs/HEALTH.md tells what is answered there, and to whom."""
+
+    model_config = SettingsConfigDict(defer_build=True)
 
     health_host: Annotated[str, BeforeValidator(values.host)] = setting(
         "HEALTH_HOST",

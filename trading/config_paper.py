@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading import config_values as values
 from trading.config_field import setting
@@ -15,6 +15,8 @@ from trading.exchange.costs import Costs
 
 class PaperSettings(BaseSettings):
     """The paper account and its costs; docs/SIMULATION.md tells what they mean for an order."""
+
+    model_config = SettingsConfigDict(defer_build=True)
 
     paper_balance: Annotated[Decimal, BeforeValidator(values.number("0", values.AMOUNT_MAX, above=True))] = setting(
         "TRADING_PAPER_BALANCE", Decimal(10_000), "an amount above 0", "quote coin that a new paper account begins with"
