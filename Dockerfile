@@ -27,12 +27,14 @@ FROM packages-whole AS packages
 COPY deploy/image/prune.sh /build/
 RUN /build/prune.sh /opt/tradebot/lib/python3.*/site-packages
 
-# --- and PyTorch
+# --- and PyTorch. Its own packages come by the lock's hashes; of PyTorch itself the lock has only the hashes of the builds
+# on PyPI (CUDA on x86-64), so the CPU build is held to its version, and to TORCH_SHA256 where that is given.
 FROM packages-whole AS packages-torch
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_SHA256=
 COPY deploy/image/install-torch.sh requirements-torch.txt /build/
 RUN --mount=from=wheels,target=/wheels \
-    /build/install-torch.sh /opt/tradebot/bin/python /build/requirements-torch.txt /wheels "$TORCH_INDEX"
+    /build/install-torch.sh /opt/tradebot/bin/python /build/requirements-torch.txt /wheels "$TORCH_INDEX" "$TORCH_SHA256"
 COPY deploy/image/prune.sh /build/
 RUN /build/prune.sh /opt/tradebot/lib/python3.*/site-packages
 

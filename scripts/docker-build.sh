@@ -7,7 +7,8 @@
 #
 # Options: --slim  without PyTorch
 #          --no-latest  leave the tag latest where it is
-# Environment: PYTHON_IMAGE (the base), TORCH_WHEELS (a folder with a PyTorch wheel), TRADEBOT_IMAGE (another name).
+# Environment: PYTHON_IMAGE (the base), TORCH_WHEELS (a folder with a PyTorch wheel), TORCH_SHA256 (that it must have),
+# TRADEBOT_IMAGE (another name).
 # Exit codes: 0 built, 1 failed, 2 unusable arguments.
 set -euo pipefail
 # shellcheck source=scripts/docker-common.sh
@@ -38,6 +39,7 @@ arguments=(--target "$target" --tag "$NAME:$version"
     --build-context "wheels=${TORCH_WHEELS:-deploy/wheels}")
 [[ $latest == yes ]] && arguments+=(--tag "$NAME:latest")
 [[ -n ${PYTHON_IMAGE:-} ]] && arguments+=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
+[[ -n ${TORCH_SHA256:-} ]] && arguments+=(--build-arg "TORCH_SHA256=$TORCH_SHA256")
 docker build "${arguments[@]}" . || fail "the build failed"
 
 size=$(docker image inspect -f '{{.Size}}' "$NAME:$version")

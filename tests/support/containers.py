@@ -90,7 +90,11 @@ def built(target: str, *, base: str = "3.13", wheels: Path | None = None) -> str
 
 def build(context: Path, tag: str, target: str, *, base: str = "3.13", wheels: Path | None = None) -> None:
     """Build an image."""
-    extra = ["--build-context", f"wheels={wheels}"] if wheels else []
+    extra = []
+    if wheels:
+        (wheel,) = wheels.glob("torch-*.whl")
+        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        extra = ["--build-context", f"wheels={wheels}", "--build-arg", f"TORCH_SHA256={sha256}"]
     arguments = ["--target", target, "--build-arg", f"PYTHON_IMAGE=python:{base}-slim-bookworm", *extra]
     docker("build", "--quiet", "--tag", tag, *arguments, str(context))
 
