@@ -22,8 +22,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     triggered stop may work this long before the market exit. exit_retry_ms: after a refused exit (doubled each time, at
     most 64-fold). missing_ms: how long the account must lack coins of a position before that is booked. account_ms: a
     snapshot without an answer is asked for again. reconcile_ms: between two periodic reconciliations (0: none).
-    entry_fresh_ms: a candle that closed longer ago opens no position, and an entry that certainly never arrived is
-    placed anew only while its decision is not older.
+    entry_fresh_ms: an entry that certainly never arrived is placed anew while its decision is not older. Where the
+    clock is the market's, a candle that closed longer ago opens no position.
     """
 
     answer_ms: int = 5_000
@@ -44,7 +44,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     trades with. taker_fee: fraction of the notional that sizing reserves. fixed_quantity: trade this many base units
     instead of sizing by risk; such a position has no stop price, so that it needs `protect` off. protect: keep a stop
     at the exchange for every position (only a benchmark turns it off). record_holds: make a `Decision` of every HOLD
-    too.
+    too. stale_after_interval_ms: how long a candle lasts, where the clock is the market's and candles can come late or
+    stop coming; 0 where time is the candles' own (paper, replay).
     """
 
     bot_id: str

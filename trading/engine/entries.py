@@ -43,7 +43,7 @@ def on_signal(desk: Desk, candle: Candle, signal: Signal) -> None:
 
 def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
     age_ms, fresh_ms = desk.state.now_ms - candle.close_time_ms, desk.config.timing.entry_fresh_ms
-    if age_ms > fresh_ms:
+    if desk.config.stale_after_interval_ms and age_ms > fresh_ms:
         # The bot was away, or the feed late: its price is not the market's any more, and limits are counted with it.
         detail = f"the candle closed {age_ms / 1000:g} s ago; at most {fresh_ms / 1000:g} s"
         _record(desk, candle, signal, veto="CANDLE_TOO_OLD", detail=detail)

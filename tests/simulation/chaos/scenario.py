@@ -85,6 +85,7 @@ def scenario_of(seed: int, faults: tuple[Fault, ...]) -> Scenario:
             timing=TIMING,
             limits=limits,
             breaker=BreakerLimits() if rng.random() < 0.4 else NO_BREAKER,
+            stale_after_interval_ms=MINUTE_MS,
             record_holds=False,
         ),
         costs=replace(BINANCE_SPOT, fee_policy=policy, latency_ms=rng.choice((0, 50, 100)), **third),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.builders import BOT, BTC, ENTER, ETH, EXIT, HOLD, T0, D, candle, config, signal
+from tests.support.builders import BOT, BTC, ENTER, ETH, EXIT, HOLD, MINUTE, T0, D, candle, config, signal
 from tests.support.rig import Rig
 from trading.domain.decisions import Decision, Verdict
 from trading.domain.events import CandleClosed, Started
@@ -206,7 +206,7 @@ def test_an_older_candle_is_ignored() -> None:
 
 def test_a_candle_that_is_old_when_it_comes_opens_no_position() -> None:
     """After a while away the missed candles come one after the other; the market has gone on since."""
-    rig = Rig.started()
+    rig = Rig.started(config(stale_after_interval_ms=MINUTE))
     old, fresh = candle(0, "100"), candle(1, "100")
     bound_ms = rig.engine.config.timing.entry_fresh_ms
     for shown, age_ms, veto in ((old, bound_ms + 1, "CANDLE_TOO_OLD"), (fresh, bound_ms, "")):
@@ -215,3 +215,13 @@ def test_a_candle_that_is_old_when_it_comes_opens_no_position() -> None:
         rig.send(CandleClosed(time_ms=shown.close_time_ms, candle=shown))
         assert rig.veto() == veto
         assert len(rig.submitted()) == (0 if veto else 1)
+
+
+def test_where_time_is_the_candles_own_no_candle_is_old() -> None:
+    """A replay goes on where it stopped: its clock may have been told on while doubts were resolved."""
+    rig = Rig.started()
+    shown = candle(0, "100")
+    rig.tick(shown.close_time_ms + rig.engine.config.timing.entry_fresh_ms + 1 - rig.now)
+    rig.signals.coming = ENTER
+    rig.send(CandleClosed(time_ms=shown.close_time_ms, candle=shown))
+    assert len(rig.submitted()) == 1
