@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.support.browser import DESKTOP, PHONE, Watched
 from tests.support.dashboards import Dashboard
-from tests.support.processes import tradebot
+from tests.support.processes import tradebot, until
 from trading.web import pages
 
 pytestmark = pytest.mark.browser
@@ -46,6 +46,21 @@ def test_the_overview_says_in_one_look_how_it_stands(owner: Watched, dashboard: 
     expect(page.get_by_role("img", name=re.compile(r"Curve of the equity from .* to .* UTC"))).to_be_visible()
     expect(page.get_by_role("table", name="The last decision of each symbol")).to_contain_text("ETH/USDT")
     expect(page.get_by_role("table", name="The last fills")).to_contain_text("Bought")
+
+
+def test_the_overview_tells_how_well_it_did(owner: Watched, dashboard: Dashboard) -> None:
+    panel = owner.show().get_by_test_id("performance")
+    for name in ("Sharpe ratio", "Sortino ratio", "Drawdown now", "Deepest drawdown", "Exposure, mean", "Win rate"):
+        expect(panel.get_by_text(name, exact=True)).to_be_visible()
+    for name in ("Profit factor", "Profit of a trade", "Streak", "Fees · slippage"):
+        expect(panel.get_by_text(name, exact=True)).to_be_visible()
+
+    # The bot trades on meanwhile: what is shown is what the server tells after the last news.
+    def is_told() -> bool:
+        trades = dashboard.ask("/metrics/realtime")["trades"]
+        return f"{trades['won']} won, {trades['lost']} lost" in panel.inner_text()
+
+    until(is_told, "the panel has what the server tells")
 
 
 def test_health_tells_each_check(owner: Watched) -> None:

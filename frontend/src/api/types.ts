@@ -20,6 +20,7 @@ export type Alert = Schemas["AlertView"];
 export type ListedAlert = Schemas["ListedAlert"];
 export type AlertChannel = Schemas["ChannelView"];
 export type AlertTrial = Schemas["TrialView"];
+export type Metrics = Schemas["RealtimeView"];
 export type Health = Schemas["HealthStatusView"];
 export type HealthCheck = Schemas["CheckView"];
 export type Candle = Schemas["CandleView"];

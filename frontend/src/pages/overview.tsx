@@ -9,6 +9,7 @@ import { botState } from "../live/state.ts";
 import { status, statusProblem } from "../live/status.ts";
 import { decisions, fills, isReady, positions } from "../live/store.ts";
 import type { Decision, Fill, Status } from "../api/types.ts";
+import { Performance } from "../performance/panel.tsx";
 import { href } from "../router.ts";
 import { Coded } from "../ui/coded.tsx";
 import { Limits } from "../safety/limits.tsx";
@@ -52,6 +53,7 @@ function Standing({ found }: { found: Status }): JSX.Element {
           empty={isReady.value ? "Nothing is held." : "Loading …"}
         />
       </Panel>
+      <Performance />
       <div class="halves">
         <Panel title="Last decisions" tools={<More page="decisions" />}>
           <Table
