@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,11 +139,11 @@ class Mailbox:
         return "250 Message accepted"
 
 
-def email(port: int, tmp_path: Path) -> Channel:
+def email(port: int, tmp_path: Path, tls: str = "none") -> Channel:
     given = {
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(port),
-        "SMTP_TLS": "none",
+        "SMTP_TLS": tls,
         "SMTP_FROM": "bot@example.org",
         "SMTP_TO": "a@example.org,b@example.org",
     }
@@ -169,3 +171,41 @@ def test_email_reaches_everybody_it_is_for(tmp_path: Path) -> None:
     finally:
         controller.stop()
     assert channel.send(MESSAGE) != ""
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody but itself has signed, and its key."""
+    folder = tmp_path_factory.mktemp("certificate")
+    made, key = folder / "certificate.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(made)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return made, key
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+def test_email_goes_encrypted_to_a_server_that_is_trusted_and_to_no_other(
+    tls: str, certificate: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, key = certificate
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(made, key)
+    mailbox = Mailbox()
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    if tls == "starttls":
+        controller = Controller(mailbox, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True)
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", str(made))  # the controller looks at itself when it starts
+        controller = Controller(mailbox, hostname="127.0.0.1", port=port, ssl_context=context)
+    controller.start()
+    try:
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        assert email(port, tmp_path, tls).send(MESSAGE) != ""
+        assert mailbox.mails == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(made))
+        assert email(port, tmp_path, tls).send(MESSAGE) == ""
+        assert len(mailbox.mails) == 2
+    finally:
+        controller.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from trading.monitoring.alerts.telegram import LOCKED_MS, PER_MINUTE_MAX, WRONG_
 from trading.monitoring.alerts.telegram_api import TelegramApi, TelegramError
 from trading.monitoring.jobs import Jobs
 from trading.store.alerts import list_alerts
+from trading.store.database import open_database
 from trading.store.latch import read_kill
 from trading.store.queries import Queries
 
@@ -125,6 +127,26 @@ def test_kill_with_the_pin_sets_the_switch_and_deletes_the_message(
     assert (state.active, state.by, state.reason) == (True, "Telegram", "prices look wrong")
     assert telegram.deleted == [telegram.number]
     assert PIN not in "".join(telegram.said)
+
+
+def test_kill_falls_back_on_the_file_while_the_database_is_locked(
+    there: Service, telegram: Telegram, clock: Clock, tmp_path: Path
+) -> None:
+    alert_database(tmp_path).dispose()
+    engine = open_database(f"sqlite:///{tmp_path / 'tradebot.db'}", busy_timeout_ms=200)
+    # Another process's transaction, which keeps the database from being written.
+    other = sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None)
+    try:
+        commands = listener(there, engine, clock, tmp_path)
+        assert ask(commands, telegram, "/status").startswith("bot: stopped")
+        assert not (tmp_path / "KILL").exists()
+        other.execute("BEGIN IMMEDIATE")
+        said = ask(commands, telegram, f"/kill {PIN} prices look wrong")
+        assert said == "kill switch set by its file, as the database cannot be written"
+        assert (tmp_path / "KILL").exists()
+    finally:
+        other.close()
+        engine.dispose()
 
 
 def test_pause_and_resume_are_left_for_the_bot_once_each(

@@ -8,8 +8,6 @@ import { news } from "../live/store.ts";
 import { Panel, Waiting } from "../ui/page.tsx";
 import { Profit, Unknown } from "../ui/values.tsx";
 
-const DAY_S = 86_400;
-
 export function Performance(): JSX.Element {
   const found = useResource<Metrics>("/metrics/realtime", {}, news.metrics);
   return (
@@ -20,8 +18,8 @@ export function Performance(): JSX.Element {
 }
 
 function Figures({ of: { equity, trades } }: { of: Metrics }): JSX.Element {
-  const spanS = equity.start && equity.end ? (Date.parse(equity.end) - Date.parse(equity.start)) / 1000 : 0;
-  const basis = spanS < DAY_S ? "of less than a day" : `of ${duration(spanS * 1000)}, a year's scale`;
+  const spanMs = equity.start && equity.end ? Date.parse(equity.end) - Date.parse(equity.start) : 0;
+  const basis = `over ${duration(spanMs)}, annualised`;
   return (
     <dl class="metrics">
       <Metric name="Sharpe ratio" more={basis}>
