@@ -6,8 +6,10 @@ import os
 
 import pytest
 
+from tests.simulation.chaos.bot import Disk
 from tests.simulation.chaos.generate import generate
 from tests.simulation.chaos.run import run
+from tests.simulation.chaos.server_disk import ServerDisk
 from tests.simulation.chaos.shrink import failure
 
 SLICE = "TRADEBOT_CHAOS_SLICE"
@@ -17,14 +19,16 @@ ROTATING = 30
 PART = 10
 PARTS_OF_SOAK = 40
 SLICES_BEGIN = 1_000_000
+ON_SERVER = 3
+ON_SERVER_SHARE = 20
 
 
-def play(seeds: range) -> None:
+def play(seeds: range, disk: Disk | None = None) -> None:
     """Fails with the first schedule that breaks something, made as short as it can be."""
     for seed in seeds:
-        outcome = run(generate(seed))
+        outcome = run(generate(seed), disk=disk)
         if outcome.violation:
-            pytest.fail(failure(outcome), pytrace=False)
+            pytest.fail(failure(outcome, disk), pytrace=False)
 
 
 @pytest.mark.parametrize("part", range(FIXED // PART))
@@ -39,10 +43,30 @@ def test_nothing_is_broken_by_the_schedules_of_this_slice(part: int) -> None:
     play(range(begin + part * PART, begin + (part + 1) * PART))
 
 
+def test_nothing_is_broken_on_postgresql(server_disk: ServerDisk) -> None:
+    play(range(ON_SERVER), server_disk)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(PARTS_OF_SOAK))
+def test_nothing_is_broken_by_hundreds_of_new_schedules_on_postgresql(
+    part: int, request: pytest.FixtureRequest, server_disk: ServerDisk
+) -> None:
+    """A twentieth of as many as on SQLite, and others."""
+    begin, count = soaked(request)
+    on_server = count // ON_SERVER_SHARE
+    begin += count
+    play(range(begin + on_server * part // PARTS_OF_SOAK, begin + on_server * (part + 1) // PARTS_OF_SOAK), server_disk)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(PARTS_OF_SOAK))
 def test_nothing_is_broken_by_thousands_of_new_schedules(part: int, request: pytest.FixtureRequest) -> None:
     """As many as `TRADEBOT_CHAOS_SCHEDULES` says (10,000), from the seed of the soak run on."""
-    begin = int(request.config.getoption("--hypothesis-seed") or 0)
-    count = int(os.environ.get(SCHEDULES, "10000"))
+    begin, count = soaked(request)
     play(range(begin + count * part // PARTS_OF_SOAK, begin + count * (part + 1) // PARTS_OF_SOAK))
+
+
+def soaked(request: pytest.FixtureRequest) -> tuple[int, int]:
+    """The first seed of a soak run, and how many schedules it plays."""
+    return int(request.config.getoption("--hypothesis-seed") or 0), int(os.environ.get(SCHEDULES, "10000"))

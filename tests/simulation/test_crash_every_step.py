@@ -6,7 +6,7 @@ lost or late on top, the invariants still hold. `make test` tries some of the mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from tests.simulation.chaos.bot import Disk
 from tests.simulation.chaos.faults import RECOVERY, RECOVERY_REQUEST, REQUEST, Fault, Kind
 from tests.simulation.chaos.server_disk import ServerDisk
 from tests.simulation.crash_scenarios import Scene, crash, made_up, recorded
-from tests.support.postgres import PostgresServer
 
 MOMENTS_MIN = 500
 SOME = 60
@@ -134,11 +133,3 @@ def test_dead_at_every_moment_of_recorded_candles(how: str, part: int, recorded_
 def recorded_scene(recorded_candles: Path) -> Scene:
     """Three hours of BTC, ETH and SOL."""
     return recorded(recorded_candles)
-
-
-@pytest.fixture
-def server_disk(postgres: PostgresServer) -> Iterator[ServerDisk]:
-    """A database on PostgreSQL."""
-    disk = ServerDisk(postgres.create_made_database())
-    yield disk
-    disk.close()

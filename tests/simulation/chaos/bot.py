@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
@@ -82,16 +81,17 @@ class ChaosJournal(Journal):
         return found
 
     def fail_where_told(self) -> None:
-        """Let SQLite's own COMMIT fail, or fail to be heard, while a fault is set."""
+        """Let the database's own COMMIT fail, or fail to be heard, while a fault is set."""
         dialect = self.engine.dialect
+        error = dialect.loaded_dbapi.OperationalError
         do_commit = dialect.do_commit
 
         def commit(connection: Any) -> None:
             if self.fault is not None and self.fault.kind is not Kind.COMMIT_UNHEARD:
-                raise sqlite3.OperationalError("database or disk is full")
+                raise error("database or disk is full")
             do_commit(connection)
             if self.fault is not None:
-                raise sqlite3.OperationalError("disk I/O error")
+                raise error("disk I/O error")
 
         dialect.do_commit = commit  # type: ignore[method-assign]
 

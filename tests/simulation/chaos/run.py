@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from tests.simulation.chaos.bot import Bot, Crash, Restless, the_disk
+from tests.simulation.chaos.bot import Bot, Crash, Disk, Restless, the_disk
 from tests.simulation.chaos.faults import OF_OTHERS, Fault, Kind, Schedule
 from tests.simulation.chaos.judge import Judge
 from tests.simulation.chaos.scenario import CLOSE_MINUTES, NOISE_MINUTES, SETTLE_MINUTES, Scenario
@@ -53,10 +53,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     log: tuple[str, ...]
 
 
-def run(schedule: Schedule, *, log: bool = False) -> Outcome:
-    """Play the schedule to its end or to the first violation."""
+def run(schedule: Schedule, *, log: bool = False, disk: Disk | None = None) -> Outcome:
+    """Play the schedule to its end or to the first violation. disk: other than the one in memory."""
     with quiet_logs():
-        return asyncio.run(Run(schedule, log=log).play())
+        return asyncio.run(Run(schedule, log=log, disk=disk).play())
 
 
 @contextmanager
@@ -77,7 +77,8 @@ def _drop(logger: object, name: str, event: MutableMapping[str, Any]) -> Mutable
 class Run:
     """One run: the world and the lives of the bot in it, second by second.
 
-    scenario, signals: other than those that follow from the seed. notes: all that the bots told, over all lives.
+    scenario, signals: other than those that follow from the seed. disk: other than the one of this process. notes: all
+    that the bots told, over all lives.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Run:
         scenario: Scenario | None = None,
         signals: SignalSource | None = None,
         log: bool = False,
+        disk: Disk | None = None,
     ) -> None:
         self.world = World(schedule, scenario)
         self._signals = signals
@@ -94,7 +96,7 @@ class Run:
         if log:
             self.world.log = []
         self.judge = Judge(self.world)
-        self.disk = the_disk()
+        self.disk = the_disk() if disk is None else disk
         self.disk.clear()
         self.bot: Bot | None = None
         self.lives = 0

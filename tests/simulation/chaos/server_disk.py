@@ -13,7 +13,7 @@ from trading.store.database import writing
 
 
 class ServerDisk(Disk):
-    """As `Disk`, on a database of a server. Commits do not fail here: that is shown by killing the server.
+    """As `Disk`, on a database of a server.
 
     Args:
         url: of a database with nothing but our tables in it.
@@ -23,6 +23,7 @@ class ServerDisk(Disk):
         self._folder = self._new_folder()
         self._path = self._folder_path / "bot.db"
         self.journal = ChaosJournal.open(url, BOT)
+        self.journal.fail_where_told()
         with self.journal.engine.connect() as connection:
             self._first: dict[str, list[dict[str, Any]]] = {
                 table.name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]

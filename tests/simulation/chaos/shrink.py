@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
+from tests.simulation.chaos.bot import Disk
 from tests.simulation.chaos.faults import Fault, Schedule
 from tests.simulation.chaos.run import Outcome, run
 
@@ -25,10 +26,10 @@ def shrink(schedule: Schedule, fails: Callable[[Schedule], bool]) -> Schedule:
     return schedule
 
 
-def failure(outcome: Outcome) -> str:
-    """What was broken, and the shortest schedule that breaks the same."""
+def failure(outcome: Outcome, disk: Disk | None = None) -> str:
+    """What was broken, and the shortest schedule that breaks the same on this disk."""
     code = outcome.violation.split(":")[1] if ":" in outcome.violation else outcome.violation
-    shortest = shrink(outcome.schedule, lambda schedule: code in run(schedule).violation)
+    shortest = shrink(outcome.schedule, lambda schedule: code in run(schedule, disk=disk).violation)
     return f"{outcome.violation}\n  by {outcome.schedule}\n  shortest: {shortest!r}"
 
 
