@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.dashboards import free_ports
 from tests.support.processes import BotProcess, lively_candles, rows, tradebot, until
 from tests.support.services import Answer, Request, Service, service
 from tests.support.web import serving, web_app
 from trading.monitoring.alerts.deadman import DeadManPing
+from trading.monitoring.alerts.texts import wording_of
 from trading.monitoring.jobs import Jobs
 
 SECRET = "correct-horse-battery"
@@ -82,6 +85,25 @@ def test_a_killed_bot_says_at_its_next_start_that_it_has_recovered_and_no_secret
     assert SECRET not in str(first) + str(second)
     for file in (tmp_path / "data").rglob("*"):
         assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file.name
+
+
+def test_the_dashboard_tells_that_a_killed_bot_is_gone_and_that_it_is_back(tmp_path: Path, there: Service) -> None:
+    (port,) = free_ports(1)
+    environ = {"ALERT_URLS": f"json://127.0.0.1:{there.port}", "DASHBOARD_PORT": str(port)}
+    server = [sys.executable, "-m", "trading.web.server"]
+
+    with BotProcess(tmp_path, command=server, **environ):
+        with BotProcess(tmp_path, **environ) as bot:
+            bot.wait_for("bot.reconciled")
+            bot.signal(signal.SIGKILL)
+            bot.end()
+        gone, back = wording_of("BOT_GONE").headline, wording_of("BOT_BACK").headline
+        assert gone not in titles(there)
+        until(lambda: gone in titles(there), "the dashboard tells it", pause_s=0.2)
+        with BotProcess(tmp_path, **environ):
+            until(lambda: back in titles(there), "it tells that the bot is back", pause_s=0.2)
+    told = rows(tmp_path / "data" / "tradebot.db", "SELECT code FROM alerts WHERE code LIKE 'BOT_%' ORDER BY seq")
+    assert told == [("BOT_GONE",), ("BOT_BACK",)]
 
 
 def test_the_dead_man_ping_tells_well_from_not_well(there: Service) -> None:
