@@ -187,6 +187,23 @@ def test_deploy_local_builds_and_starts_and_says_how_to_log_in(deploy: Make) -> 
         docker("image", "rm", "--force", name, check=False)
 
 
+def test_with_live_code_a_change_restarts_the_bot_and_sells_nothing(deploy: Make) -> None:
+    deployment = deploy(files=("docker-compose.dev.yml",))
+    # The page of this tree; where there is none the script builds it first.
+    if (page := ROOT / "trading" / "web" / "static").is_dir():
+        shutil.copytree(page, deployment.folder / "trading" / "web" / "static")
+    deployment.env_file(**FAST)
+    deployment.run("scripts/deploy-local.sh", "--dev", "--no-build")
+    eventually(lambda: position_open(deployment), "something is held")
+    with (deployment.folder / "trading" / "manager.py").open("a") as file:
+        file.write('print("the change runs", flush=True)\n')
+    bot = deployment.id("trading-bot")
+    eventually(lambda: "the change runs" in docker("logs", bot).splitlines(), "the change runs")
+    eventually(lambda: deployment.events().count("bot.reconciled") == 2, "it goes on")
+    assert sold_by_a_stop(deployment) == []
+    assert deployment.inspect("trading-bot")["RestartCount"] == 0
+
+
 @pytest.mark.parametrize(
     "script",
     [
