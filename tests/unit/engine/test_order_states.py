@@ -76,6 +76,21 @@ def test_an_order_accepted_late_is_no_longer_in_doubt(rig: Rig) -> None:
     assert rig.state_of(order_id) is OrderState.OPEN
 
 
+def test_an_order_in_doubt_for_ten_minutes_calls_for_a_person_once(rig: Rig) -> None:
+    order_id = doubtful_entry(rig)
+    told: list[tuple[int, Level, str]] = []
+    sent_ms = rig.now
+    for _ in range(200):
+        rig.tick(5_000)
+        notes = [note for note in rig.asked(Notify) if note.code == "ORDER_NEEDS_PERSON"]
+        told += [(rig.now - sent_ms, note.level, note.text) for note in notes]
+    ((after_ms, level, text),) = told
+    assert 600_000 <= after_ms <= 610_000
+    assert level is Level.CRITICAL
+    assert order_id in text
+    assert rig.state_of(order_id) is OrderState.UNKNOWN
+
+
 def test_a_refused_entry_frees_its_symbol(rig: Rig) -> None:
     order_id = sent_entry(rig)
     rig.reject(order_id, "-1013")
