@@ -18,6 +18,7 @@ from trading.domain.events import CandleClosed, ClockTick, Event
 from trading.engine.config import EngineConfig, Timing
 from trading.exchange.costs import BINANCE_SPOT
 from trading.exchange.paper import PaperBook, PaperExchange
+from trading.live.start import recover
 from trading.manager import TradingManager
 from trading.market.candle_table import CandleTable
 from trading.market.demo import demo_instrument
@@ -107,7 +108,7 @@ def one_cycle(symbols: int = 200, candles: int = 900) -> list[Row]:
         manager, _ = bot(Path(name), tables)
 
         async def cycle() -> float:
-            await manager._recover()  # noqa: SLF001 - the start alone, without the feed
+            await recover(manager)  # the start alone, without the feed
             for table in tables:
                 manager._signals.warm_up(table.candles(0, candles - 1))  # noqa: SLF001
             last = [table.candle(candles - 1) for table in tables]

@@ -6,8 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import structlog
@@ -18,8 +16,8 @@ from trading.decision.rolling import RollingSignals
 from trading.domain.actions import Level, Notify
 from trading.domain.candles import Candle, check_candle
 from trading.domain.errors import InvalidInput, TradingError
-from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event, Started
-from trading.domain.orders import Order, OrderState, Purpose
+from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event
+from trading.domain.orders import Order, Purpose
 from trading.engine.adoption import is_left_to_a_person
 from trading.engine.config import EngineConfig
 from trading.engine.engine import Engine
@@ -31,6 +29,7 @@ from trading.live.commit_line import CommitLine
 from trading.live.database_calls import DatabaseCalls
 from trading.live.reporter import Reporter
 from trading.live.requests import Requests
+from trading.live.start import IN_DOUBT, recover
 from trading.live.traffic import Traffic
 from trading.market.feed import Feed
 from trading.monitoring.alerts.outbox import Outbox
@@ -50,11 +49,7 @@ POLL_SECONDS = 0.5
 TICK_SECONDS = 0.5
 """Where time is the wall clock's, the engine is told it so often."""
 RETRY_SECONDS = 1.0
-READY_WITHIN_SECONDS = 120.0
-DOUBT_QUESTIONS_MAX = 5
 ALERTS_SECONDS = 2.0
-
-_IN_DOUBT = frozenset({OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN})
 
 
 class FeedFailed(TradingError):
@@ -141,7 +136,7 @@ class TradingManager:
         self.alerts.start(self.reporter.jobs)
         self.shutdown.attach(asyncio.get_running_loop())
         try:
-            await self._recover()
+            await recover(self)
             if not self.shutdown.requested:
                 self._warm_up()
                 await self._trade()
@@ -161,62 +156,6 @@ class TradingManager:
         return code
 
     # -- start
-
-    async def _recover(self) -> None:
-        """Bring the engine and the exchange to one view, before anything else. Bounded."""
-        self.phase = "recovering"
-        await self.database.start()
-        if isinstance(self.exchange, CandleDriven):
-            for symbol, known in sorted(self.engine.state.symbols.items()):
-                await self.exchange.observe(symbol, known.last_close_ms, known.price)
-        await self.pump([Started(time_ms=self.now_ms(), bot_id=self.config.bot_id)])
-        deadline = time.monotonic() + READY_WITHIN_SECONDS
-        while not self.engine.ready and not self.shutdown.requested:
-            if time.monotonic() > deadline:
-                raise TradingError(
-                    f"the exchange has not told the account's state within {READY_WITHIN_SECONDS:g} s; "
-                    "check the connection and the exchange's status page"
-                )
-            await self._poll()
-            await self.wait(RETRY_SECONDS)
-            await self.tick(RETRY_SECONDS)
-        await self._resolve_doubts()
-        log.info(
-            "bot.reconciled",
-            positions=len(self.engine.state.positions),
-            orders=sum(map(len, self.engine.state.live.values())),
-            equity=str(self.engine.equity()),
-        )
-        self.notify(self._start_note())
-
-    def _start_note(self) -> Notify:
-        """That the bot has started; after an end that was not in order, that it has recovered from it."""
-        state, before = self.engine.state, self.database.crashed
-        orders = sum(map(len, state.live.values()))
-        held = f"{len(state.positions)} positions, {orders} open orders, equity {self.engine.equity():.2f}"
-        if before is None:
-            return Notify(Level.INFO, "STARTED", f"{self.feed.label}: {', '.join(self.feed.symbols)}; {held}")
-        seen = datetime.fromtimestamp(before.beat_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        text = f"process {before.pid} ended without a word, last seen {seen}; compared with the exchange: {held}"
-        return Notify(Level.WARNING, "RECOVERED", text)
-
-    async def _resolve_doubts(self) -> None:
-        """Ask about orders in doubt until they are resolved, for a bounded time: what they wait for is late already.
-
-        So it is for those that the exchange had and does not show any more. On paper the time is the candles', which
-        stand still: nothing has to be waited for.
-        """
-        seconds = self.config.timing.query_ms / 1000
-        deadline = time.monotonic() + DOUBT_QUESTIONS_MAX * seconds
-        for question in count():
-            doubtful = (order for order in self._live() if order.state in _IN_DOUBT or order.absences)
-            if all(map(is_left_to_a_person, doubtful)) or self.shutdown.requested:
-                return
-            if question >= DOUBT_QUESTIONS_MAX if self.on_candle_time else time.monotonic() > deadline:
-                return
-            if not self.on_candle_time:
-                await self.wait(seconds)
-            await self.tick(seconds)
 
     def _warm_up(self) -> None:
         """Give the decision path the candles before the first one to come."""
@@ -247,7 +186,7 @@ class TradingManager:
             while not self.shutdown.requested:
                 self.beat_at = time.monotonic()
                 if self.beat_at >= self._next_poll:
-                    await self._poll()
+                    await self.poll()
                 # Signals and the feed get their turn between any two batches.
                 await asyncio.sleep(0)
                 if not self.on_candle_time and (self.traffic.has_answers or self.beat_at >= self._next_tick):
@@ -296,7 +235,7 @@ class TradingManager:
     async def _idle(self) -> None:
         """No candle comes any more: what an operator's command set going is still carried out."""
         await self.wait(POLL_SECONDS)
-        busy = any(order.intent.purpose is not Purpose.STOP or order.state in _IN_DOUBT for order in self._live())
+        busy = any(order.intent.purpose is not Purpose.STOP or order.state in IN_DOUBT for order in self.live_orders())
         if busy or any(position.exit_reason for position in self.engine.state.positions.values()):
             await self.fill_waiting()
             await self.tick(POLL_SECONDS)
@@ -383,7 +322,7 @@ class TradingManager:
                 await self.shutdown.wake.wait()
         self.shutdown.wake.clear()
 
-    async def _poll(self) -> None:
+    async def poll(self) -> None:
         """The operator's side: kill switch, commands, the sign of life."""
         self._next_poll = time.monotonic() + POLL_SECONDS
         state = self.engine.state
@@ -406,7 +345,7 @@ class TradingManager:
 
         On paper the candles' time stands still between them: what has to be asked about again is asked about now.
         """
-        entries = [order for order in self._live() if order.is_live and order.intent.purpose is Purpose.ENTRY]
+        entries = [order for order in self.live_orders() if order.is_live and order.intent.purpose is Purpose.ENTRY]
         if not entries:
             await self.database.confirm_kill()
         elif isinstance(self.exchange, CandleDriven) and not all(map(is_left_to_a_person, entries)):
@@ -421,7 +360,8 @@ class TradingManager:
         self._stops.append(command)
         self.shutdown.request(f"tradebot stop by {command.by}", policy)
 
-    def _live(self) -> list[Order]:
+    def live_orders(self) -> list[Order]:
+        """The orders that are not settled."""
         return [order for orders in self.engine.state.live.values() for order in orders.values()]
 
     # -- end

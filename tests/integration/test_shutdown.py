@@ -29,13 +29,13 @@ from tests.support.bots import (
 )
 from tests.support.builders import BTC, ENTER, ETH, MINUTE, T0, D, config
 from tests.support.processes import rows
-from trading import manager as driver
 from trading.domain.actions import Level
 from trading.domain.candles import Candle
 from trading.domain.errors import TradingError
 from trading.domain.events import CommandKind
 from trading.domain.orders import OrderState, Purpose
 from trading.exit_codes import ExitCode
+from trading.live import start
 from trading.monitoring.alerts.message import Message
 from trading.monitoring.alerts.outbox import Outbox
 from trading.monitoring.alerts.rules import AlertRules
@@ -346,7 +346,7 @@ def test_a_feed_that_fails_leaves_positions_with_their_stops(tmp_path: Path) -> 
 
 @both_databases
 def test_an_exchange_that_never_answers_ends_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "READY_WITHIN_SECONDS", 0.0)
+    monkeypatch.setattr(start, "READY_WITHIN_SECONDS", 0.0)
     bot = holding_bot(tmp_path)
     bot.manager.requests._timeout_s = 0.2
     hold_up(bot)()
