@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -296,3 +297,35 @@ def test_two_hundred_listen_and_all_hear_the_same(served: Served, journal: Journ
         told = [m["data"]["trade_id"] for m in messages if m["type"] == "trade_executed"]
         known = [t["trade_id"] for m in messages if m["type"] == "snapshot" for t in m["data"]["trades"]]
         assert sorted({*told, *known}) == sorted(f"t{number}" for number in range(20))
+
+
+def first_alerts(listening: Listening, count: int) -> list[Any]:
+    """The first alerts, be they in the snapshot or told after it."""
+    found: list[Any] = []
+    while len(found) < count:
+        message = listening.next()
+        found += message["data"]["alerts"] if message["type"] == "snapshot" else []
+        found += [message["data"]] if message["type"] == "alert" else []
+    return found
+
+
+def test_an_alert_that_one_acknowledges_is_told_to_the_others(served: Served, journal: Journal) -> None:
+    notes = [Notify(Level.WARNING, "NOTE", f"number {number}") for number in (1, 2, 3)]
+    journal.commit(batch(notifications=notes))
+    with Listening(served) as one, Listening(served) as other, served.owner() as owner:
+        first, second, third = first_alerts(one, 3)
+        first_alerts(other, 3)
+        assert first["acknowledged_at"] is None
+        assert owner.post("/api/v1/alerts/acknowledge", json={"up_to_seq": second["seq"]}).json()["count"] == 2
+        for listening in (one, other):
+            told = [listening.until_type("alert")["data"] for _ in range(2)]
+            assert [alert["seq"] for alert in told] == [first["seq"], second["seq"]]
+            assert all(alert["acknowledged_at"] and alert["acknowledged_by"] for alert in told)
+        # Nobody is told of it again: the next one is a new alert, and who comes now finds them in their order.
+        journal.commit(batch(notifications=[Notify(Level.INFO, "NOTE", "number 4")]))
+        assert one.until_type("alert")["data"]["text"] == "number 4"
+        with Listening(served) as late:
+            alerts = late.until_type("snapshot")["data"]["alerts"]
+    assert [alert["text"] for alert in alerts] == [f"number {number}" for number in (1, 2, 3, 4)]
+    assert [alert["acknowledged_at"] is None for alert in alerts] == [False, False, True, True]
+    assert third["seq"] == alerts[2]["seq"]

@@ -38,12 +38,20 @@ KEYS_AT_ONCE = 500
 _WITH_FILLS = frozenset({"OrderFilled", "OrderFound", "AccountSnapshot"})
 
 
+RECENT_ALERTS = 50
+"""Acknowledgements of older ones are not told: nobody who follows has them before their eyes."""
+
+
 class Mark(msgspec.Struct, frozen=True):
-    """Where the journal stands: whose it is, its last commit and event. Another one than before: there is news."""
+    """Where the journal stands: whose it is, its last commit and event. Another one than before: there is news.
+
+    seen: the number of the newest alert that a person has acknowledged, of those that are still recent; else 0.
+    """
 
     created_ms: int
     commit: int
     last_event: int
+    seen: int = 0
 
 
 class SymbolRow(msgspec.Struct, frozen=True):
@@ -79,10 +87,15 @@ class _Bringing(msgspec.Struct):
     orders: list[_Report] = []
 
 
+_RECENT = (
+    sa.select(alerts.c.seq, alerts.c.acknowledged_ms).order_by(alerts.c.seq.desc()).limit(RECENT_ALERTS).subquery()
+)
+_SEEN = sa.select(sa.func.max(_RECENT.c.seq)).where(_RECENT.c.acknowledged_ms.is_not(None))
 _MARK = sa.select(
     sa.select(meta.c.created_ms).where(meta.c.id == ONLY_ROW).scalar_subquery(),
     sa.select(commits.c.number).where(commits.c.id == ONLY_ROW).scalar_subquery(),
     sa.func.coalesce(sa.select(sa.func.max(events.c.seq)).scalar_subquery(), 0),
+    sa.func.coalesce(_SEEN.scalar_subquery(), 0),
 )
 _SYMBOLS = sa.select(symbols.c.id, symbols.c.name, symbols.c.last_close_ms, symbols.c.price)
 _SYMBOLS = _SYMBOLS.where(symbols.c.last_close_ms.is_not(None))
@@ -108,6 +121,13 @@ def events_from(connection: sa.Connection, seq: int, limit: int) -> list[StoredE
 def recent_alerts(connection: sa.Connection, limit: int) -> list[Alert]:
     """The last alerts, oldest first."""
     return _all(connection, sa.select(alerts).order_by(alerts.c.seq.desc()).limit(limit), to_alert)[::-1]
+
+
+def alerts_seen(connection: sa.Connection, after: int, up_to: int) -> list[Alert]:
+    """The acknowledged alerts after one number, up to another, oldest first; of very many the last ones."""
+    numbered = (alerts.c.seq > after) & (alerts.c.seq <= up_to)
+    query = sa.select(alerts).where(numbered & alerts.c.acknowledged_ms.is_not(None))
+    return _all(connection, query.order_by(alerts.c.seq.desc()).limit(RECENT_ALERTS), to_alert)[::-1]
 
 
 def alerts_after(connection: sa.Connection, seq: int, limit: int) -> list[Alert]:

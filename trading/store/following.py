@@ -53,8 +53,9 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """What has changed since the look before, all of one moment.
 
-    events, fills, alerts: new ones, oldest first. orders: new, changed and finished ones, as they are now. positions:
-    new, changed and closed ones. decisions: new ones but HOLD. symbols: those with a later candle.
+    events, fills, alerts: new ones, oldest first. seen: alerts told before that a person has acknowledged since.
+    orders: new, changed and finished ones, as they are now. positions: new, changed and closed ones. decisions: new
+    ones but HOLD. symbols: those with a later candle.
     """
 
     events: list[StoredEvent]
@@ -63,6 +64,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     positions: list[Position]
     decisions: list[DecisionRun]
     alerts: list[Alert]
+    seen: list[Alert]
     symbols: list[SymbolState]
 
 
@@ -160,6 +162,7 @@ class Follower:
         fills = self._new_fills(connection, orders, late, brought)
         positions = self._changed_positions(connection, orders.values())
         alerts = followed.alerts_after(connection, self._alert, ROWS_MAX)  # there are no more than events
+        seen = followed.alerts_seen(connection, self._mark.seen, min(mark.seen, self._alert))
         place = followed.last_place(connection)
         symbols = [row for row in followed.symbol_rows(connection) if row != self._symbols.get(row.name)]
         # Nothing has been changed up to here, so that a read that failed loses nothing; nothing from here on fails.
@@ -180,6 +183,7 @@ class Follower:
             positions=positions,
             decisions=[run for run in runs if run.decision.verdict is not Verdict.HOLD],
             alerts=alerts,
+            seen=seen,
             symbols=[row.state() for row in symbols],
         )
 

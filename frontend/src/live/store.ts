@@ -89,8 +89,11 @@ const READERS: Record<string, ((data: never) => void) | undefined> = {
   safety_update: () => grow(news.safety),
   metrics_update: () => grow(news.metrics),
   alert(found: Alert): void {
-    alerts.value = [...alerts.value, found].slice(-RECENT_KEPT);
-    const tone = LOUD[found.level];
+    const isKnown = alerts.value.some(({ seq }) => seq === found.seq);
+    alerts.value = isKnown
+      ? alerts.value.map((alert) => (alert.seq === found.seq ? found : alert))
+      : [...alerts.value, found].slice(-RECENT_KEPT);
+    const tone = found.acknowledged_at === null ? LOUD[found.level] : undefined;
     if (tone) toast(tone, found.text);
     grow(news.alert);
   },

@@ -106,9 +106,10 @@ class Board:
 
     def _stand(self, draft: Draft) -> None:
         standing = self._standing[draft.kind]
-        standing.pop(draft.key, None)
-        if not draft.ends:
-            standing[draft.key] = draft.data
+        if draft.ends:
+            standing.pop(draft.key, None)
+        else:
+            standing[draft.key] = draft.data  # what was there keeps its place: alerts and fills are in their order
         if len(standing) > PARTS[draft.kind].kept:
             standing.popitem(last=False)
 

@@ -55,6 +55,7 @@ class Composer:
             *map(_order, found.orders),
             *map(_trade, found.fills),
             *map(self._position, found.positions),
+            *map(_alert, found.seen),
             *map(_alert, found.alerts),
         ]
 
