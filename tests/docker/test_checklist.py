@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.support.containers import ROOT, Deployment
 
 LINE = re.compile(r"- \[ \] (?P<what>[^:]+): `(?P<command>.+?)`")
@@ -31,6 +33,7 @@ def test_each_line_has_a_command() -> None:
     assert OTHERS.keys() | FINDS_NOTHING <= COMMANDS.keys()
 
 
+@pytest.mark.soak  # a dozen programs started for commands that seldom change
 def test_they_answer(running: Deployment) -> None:
     (running.folder / "backups").mkdir(exist_ok=True)
     for what, command in COMMANDS.items():
