@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
+import threading
 from pathlib import Path
 
 from trading.domain.errors import InvalidInput
@@ -17,6 +19,12 @@ _NETWORK = re.compile(
     r"nfs\d*|cifs|smb\w*|9p|afs|ncpfs|coda|ceph|glusterfs|lustre|beegfs|davfs|"
     r"fuse\.(sshfs|s3fs|rclone|davfs\d?|glusterfs|gcsfuse|cephfs|smbnetfs|curlftpfs|goofys|mount-s3|blobfuse\d?)"
 )
+
+OPENED_MAX = 64
+"""More databases than this no process has but the tests'."""
+
+_opened: dict[tuple[int, int], int] = {}
+_reading = threading.Lock()
 
 
 def database_path(url: str) -> Path:
@@ -64,9 +72,7 @@ def check_file(path: Path) -> None:
     if not path.exists():
         return
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            header = file.read(HEADER_BYTES)
+        size, header = _start_of(path)
     except OSError as error:
         raise DatabaseUnusable(
             f"database {path} cannot be read ({error.strerror}); it must be a file that this user may read and write"
@@ -83,6 +89,26 @@ def check_file(path: Path) -> None:
             f"database {path} is cut off ({size} bytes); nothing was changed. Restore a backup, or keep a copy and "
             "save what `sqlite3 FILE .recover` finds; moving it away lets the bot begin anew and ask the exchange"
         )
+
+
+def _start_of(path: Path) -> tuple[int, bytes]:
+    """Size and first bytes of a file that this process may have open as a database.
+
+    The file is not closed again: closing drops the locks that this process's SQLite connections hold on it, however it
+    was opened (POSIX; sqlite.org/howtocorrupt.html, 2.2). The bot's last connection would then delete the write-ahead
+    log under ours, and what is written after that, a kill switch too, would be lost.
+    """
+    with _reading:
+        about = path.stat()
+        key = about.st_dev, about.st_ino
+        for other, handle in list(_opened.items()):
+            if os.fstat(handle).st_nlink == 0:  # removed: nobody opens it again
+                os.close(_opened.pop(other))
+        if key not in _opened:
+            _opened[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        while len(_opened) > OPENED_MAX:
+            os.close(_opened.pop(next(iter(_opened))))
+        return about.st_size, os.pread(_opened[key], HEADER_BYTES, 0)
 
 
 def network_file_system(path: Path, mounts: Path = _MOUNTS) -> str:
