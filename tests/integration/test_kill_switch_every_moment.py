@@ -45,7 +45,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a database that has its tables and the audit, and nothing else."""
     folder = tmp_path_factory.mktemp("empty")
     open_database(url_of(folder)).dispose()
-    install_audit(folder / "tradebot.db")
+    install_audit(url_of(folder))
     return folder
 
 
@@ -67,7 +67,7 @@ def hooked_bot(folder: Path, moments: Moments, seed: int, candles: int) -> Bot:
     feed = ListFeed(calm_batches(candles, SYMBOLS), at=at_batch)
     signals = LivelySignals(seed, enter=0.7, exit_=0.3)
     bot = make_bot(folder, feed, signals, policy="keep", stop_at_end=True)
-    database = folder / "tradebot.db"
+    database = url_of(folder)
     entries = bot.manager.engine.state.orders
 
     async def before(kind: str, subject: str) -> None:
@@ -138,7 +138,7 @@ def check_killed(folder: Path, *, is_unseen: bool) -> None:
     assert read_kill(engine).active or is_unseen
     mark_effective_without_bot(engine, AFTERWARDS_MS)
     engine.dispose()
-    found = audit(folder / "tradebot.db")
+    found = audit(url_of(folder))
     check_audit(found)
     what = [w for w, _ in found]
     if "latched" in what:
@@ -165,7 +165,7 @@ def test_set_at_any_moment_nothing_is_opened_after_it(
     empty: Path, quick_folder: Path, how: str, every: int, seed: int, candles: int
 ) -> None:
     count = len(run_killed_at(0, how, empty, quick_folder / "0", seed=seed, candles=candles))
-    sent = [what for what, _ in audit(quick_folder / "0" / "tradebot.db")].count("send")
+    sent = [what for what, _ in audit(url_of(quick_folder / "0"))].count("send")
     assert sent >= 3, "too calm a scenario to show anything"
     for moment in range(1, count + 1, every):
         folder = quick_folder / str(moment)

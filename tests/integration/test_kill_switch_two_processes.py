@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.audit import audit, check_audit, install_audit
-from tests.support.bots import resting, url_of
+from tests.support.bots import ON_SERVER, resting, url_of
 from tests.support.builders import BTC, ETH
 from tests.support.examples import share
+from tests.support.postgres import PostgresServer
 from tests.support.stepped_bot import SteppedBot
 from trading.domain.events import CommandKind
 from trading.domain.orders import Purpose
@@ -59,8 +62,22 @@ class Owner:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty")
     open_database(url_of(folder)).dispose()
-    install_audit(folder / "tradebot.db")
+    install_audit(url_of(folder))
     return folder
+
+
+@contextmanager
+def on_server(postgres: PostgresServer, folder: Path) -> Iterator[None]:
+    """A new folder, whose bot has a database on the server for so long."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    ON_SERVER[folder] = url = postgres.create_made_database()
+    try:
+        install_audit(url)
+        yield
+    finally:
+        del ON_SERVER[folder]
+        postgres.drop_database(url)
 
 
 def play(folder: Path, schedule: list[tuple[int, str, bool]], seed: int) -> Owner:
@@ -100,8 +117,24 @@ def test_no_order_opens_anything_after_a_kill(
     folder = quick_folder / "run"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(empty, folder)
+    check(folder, schedule, seed)
+
+
+@pytest.mark.timeout(600)
+@given(schedule=steps, seed=st.integers(0, 1_000))
+@settings(parent=share(0.05), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_no_order_opens_anything_after_a_kill_on_postgresql(
+    postgres: PostgresServer, quick_folder: Path, schedule: list[tuple[int, str, bool]], seed: int
+) -> None:
+    folder = quick_folder / "run"
+    with on_server(postgres, folder):
+        check(folder, schedule, seed)
+
+
+def check(folder: Path, schedule: list[tuple[int, str, bool]], seed: int) -> None:
+    """Play the schedule; the audit must be in order, and a kill that is set must become effective."""
     owner = play(folder, schedule, seed)
-    check_audit(audit(folder / "tradebot.db"))
+    check_audit(audit(url_of(folder)))
     state = read_kill(owner.engine)
     if state.active:
         assert Purpose.ENTRY not in resting(folder)
@@ -113,14 +146,27 @@ def test_no_order_opens_anything_after_a_kill(
 def test_the_audit_sees_what_it_is_there_to_see(empty: Path, quick_folder: Path) -> None:
     folder = quick_folder / "run"
     shutil.copytree(empty, folder)
+    check_sight(folder)
+
+
+def test_the_audit_sees_it_on_postgresql_too(postgres: PostgresServer, quick_folder: Path) -> None:
+    folder = quick_folder / "run"
+    with on_server(postgres, folder):
+        check_sight(folder)
+
+
+def check_sight(folder: Path) -> None:
     owner = play(folder, [(0, "reset", False)], seed=1)
-    what = [w for w, _ in audit(folder / "tradebot.db")]
+    what = [w for w, _ in audit(url_of(folder))]
     assert what.count("intent") == what.count("send") >= 3
     owner.do("latch")
     owner.do("effective without bot")
     owner.do("reset")
     owner.engine.dispose()
-    assert [w for w, _ in audit(folder / "tradebot.db")][-3:] == ["latched", "effective", "reset"]
+    assert [w for w, _ in audit(url_of(folder))][-3:] == ["latched", "effective", "reset"]
+
+
+def test_the_audit_is_refused_where_something_slipped_through() -> None:
     with pytest.raises(AssertionError, match="was recorded after the switch was set"):
         check_audit([("latched", ""), ("intent", "x")])
     with pytest.raises(AssertionError, match="was sent after it was effective"):

@@ -116,6 +116,10 @@ class PostgresServer:
             self._made = url.rsplit("/", 1)[1]
         return self.create_database(template=self._made)
 
+    def drop_database(self, url: str) -> None:
+        """Remove the database of that address, whoever is connected to it."""
+        self.execute(f"DROP DATABASE {url.rsplit('/', 1)[1]} WITH (FORCE)")
+
     def kill(self) -> None:
         """As a crash: every connection breaks in the midst of what it does, and nothing is tidied up."""
         self._end(signal.SIGQUIT)

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from tests.support.audit import note
-from tests.support.bots import ListFeed, LivelySignals, calm_batches, make_bot
+from tests.support.bots import ON_SERVER, ListFeed, LivelySignals, calm_batches, make_bot, url_of
 from trading import manager as driver
 from trading.domain.orders import Purpose
 from trading.store.batch import Batch
@@ -33,14 +33,14 @@ class SteppedBot:
     """The controller's side.
 
     Args:
-        folder: with the bot's database.
+        folder: the bot's; its database is there, or where `url_of` says.
         symbols, candles, seed: of the market, and of the signals.
     """
 
     def __init__(self, folder: Path, symbols: list[str], candles: int, seed: int) -> None:
         self._connection, theirs = multiprocessing.Pipe()
         self._process: ForkServerProcess = context().Process(
-            target=_run, args=(folder, symbols, candles, seed, theirs), daemon=True
+            target=_run, args=(folder, url_of(folder), symbols, candles, seed, theirs), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -70,7 +70,8 @@ class SteppedBot:
         return self._process.exitcode
 
 
-def _run(folder: Path, symbols: list[str], candles: int, seed: int, controller: Connection) -> None:
+def _run(folder: Path, url: str, symbols: list[str], candles: int, seed: int, controller: Connection) -> None:
+    ON_SERVER[folder] = url
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     driver.POLL_SECONDS = 0.0
@@ -92,7 +93,7 @@ def _run(folder: Path, symbols: list[str], candles: int, seed: int, controller: 
     async def before(kind: str, subject: str) -> None:
         orders = bot.manager.engine.state.orders
         if kind == "submit" and orders[subject].intent.purpose is Purpose.ENTRY:
-            note(folder / "tradebot.db", "send", subject)
+            note(url, "send", subject)
         moment(f"before {kind}")
 
     async def after(kind: str, _subject: str) -> None:
@@ -107,7 +108,7 @@ def _run(folder: Path, symbols: list[str], candles: int, seed: int, controller: 
 
     def hooked_stopped() -> str:
         moment("before the last look")
-        note(folder / "tradebot.db", "look", "")
+        note(url, "look", "")
         why = stopped()
         moment("after the last look")
         return why
