@@ -160,7 +160,7 @@ SOAK = [pytest.param("latch", 1, seed, 9, marks=pytest.mark.soak) for seed in ra
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("polls_between_any_two_candles")
-@pytest.mark.parametrize(("how", "every", "seed", "candles"), [("latch", 1, 3, 5), ("file", 4, 3, 5), *SOAK])
+@pytest.mark.parametrize(("how", "every", "seed", "candles"), [("latch", 2, 3, 5), ("file", 4, 3, 5), *SOAK])
 def test_set_at_any_moment_nothing_is_opened_after_it(
     empty: Path, quick_folder: Path, how: str, every: int, seed: int, candles: int
 ) -> None:

@@ -26,11 +26,15 @@ DUST_WORTH_MAX = Decimal(5)
 
 
 def held(data: Path) -> dict[str, Decimal]:
-    """What the paper exchange's own file says is held of each coin but the quote, dust apart."""
+    """What is held of each coin but the quote, by the paper exchange's own file, without dust: little, or booked."""
     coins = [msgspec.json.decode(body) for (body,) in rows(data / "paper-exchange.db", "SELECT body FROM coins")]
     markets = [msgspec.json.decode(body) for (body,) in rows(data / "paper-exchange.db", "SELECT body FROM markets")]
     prices = {market["symbol"].partition("/")[0]: Decimal(market["price"]) for market in markets if market["price"]}
     sums = {coin["coin"]: Decimal(coin["free"]) + Decimal(coin["locked"]) for coin in coins if coin["coin"] != "USDT"}
+    database = data / "tradebot.db"
+    booked = "SELECT symbol, quantity FROM corrections WHERE kind = 'dust'"
+    for symbol, quantity in rows(database, booked) if database.exists() else ():
+        sums[symbol.partition("/")[0]] += Decimal(quantity)
     return {name: amount for name, amount in sums.items() if amount and amount * prices[name] >= DUST_WORTH_MAX}
 
 
