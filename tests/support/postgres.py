@@ -17,7 +17,7 @@ import psycopg
 from trading.store.database import open_database
 
 NOT_HERE = "PostgreSQL is not here: install Debian's package postgresql"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 USER = "tester"
 PASSWORD = "not:so/secret"
 URL_PASSWORD = "not%3Aso%2Fsecret"

@@ -158,4 +158,23 @@ def _engine(path: Path, *, busy_timeout_ms: int, read_only: bool) -> sa.Engine:
         deferred = read_only or connection.get_execution_options().get("read_only", False)
         connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
 
+    _close_what_comes_back(engine)
     return engine
+
+
+def _close_what_comes_back(engine: sa.Engine) -> None:
+    """After the engine's end, close each connection that a thread gives back: no pool will do it any more.
+
+    A thread may have had one then, or have begun something a moment later.
+    """
+    has_ended = False
+
+    @sa.event.listens_for(engine, "engine_disposed")
+    def disposed(_engine: sa.Engine) -> None:
+        nonlocal has_ended
+        has_ended = True
+
+    @sa.event.listens_for(engine, "checkin")
+    def given_back(connection: sqlite3.Connection | None, _record: sa.pool.ConnectionPoolEntry) -> None:
+        if has_ended and connection is not None:
+            connection.close()

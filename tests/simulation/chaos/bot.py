@@ -164,7 +164,7 @@ class Disk:
 
     def _replace(self, files: dict[str, bytes]) -> None:
         self.journal.life = None
-        self.journal.engine.dispose()
+        self.journal.engine.pool.dispose()  # not the engine, which goes on
         for suffix in (*FILES, "-shm"):
             self._file(suffix).unlink(missing_ok=True)
         for suffix, content in files.items():
