@@ -175,6 +175,6 @@ def _close_what_comes_back(engine: sa.Engine) -> None:
         has_ended = True
 
     @sa.event.listens_for(engine, "checkin")
-    def given_back(connection: sqlite3.Connection | None, _record: sa.pool.ConnectionPoolEntry) -> None:
-        if has_ended and connection is not None:
-            connection.close()
+    def given_back(_connection: sqlite3.Connection | None, record: sa.pool.ConnectionPoolEntry) -> None:
+        if has_ended:
+            record.invalidate()  # closes it, so that the pool opens another one, should there be more to do

@@ -19,6 +19,9 @@ def test_a_connection_that_comes_back_after_the_end_is_closed(tmp_path: Path) ->
         engine.dispose()
     with engine.connect() as connection:
         given_back.append(connection.connection.dbapi_connection)
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
     for raw in given_back:
         assert raw is not None
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
