@@ -17,7 +17,7 @@ from trading.domain.actions import Level, Notify
 from trading.domain.candles import Candle, check_candle
 from trading.domain.errors import InvalidInput, TradingError
 from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event
-from trading.domain.orders import Order, Purpose
+from trading.domain.orders import Purpose
 from trading.engine.adoption import is_left_to_a_person
 from trading.engine.config import EngineConfig
 from trading.engine.engine import Engine
@@ -235,8 +235,9 @@ class TradingManager:
     async def _idle(self) -> None:
         """No candle comes any more: what an operator's command set going is still carried out."""
         await self.wait(POLL_SECONDS)
-        busy = any(order.intent.purpose is not Purpose.STOP or order.state in IN_DOUBT for order in self.live_orders())
-        if busy or any(position.exit_reason for position in self.engine.state.positions.values()):
+        state = self.engine.state
+        busy = any(o.intent.purpose is not Purpose.STOP or o.state in IN_DOUBT for o in state.all_live_orders())
+        if busy or any(position.exit_reason for position in state.positions.values()):
             await self.fill_waiting()
             await self.tick(POLL_SECONDS)
 
@@ -345,7 +346,8 @@ class TradingManager:
 
         On paper the candles' time stands still between them: what has to be asked about again is asked about now.
         """
-        entries = [order for order in self.live_orders() if order.is_live and order.intent.purpose is Purpose.ENTRY]
+        live = self.engine.state.all_live_orders()
+        entries = [order for order in live if order.is_live and order.intent.purpose is Purpose.ENTRY]
         if not entries:
             await self.database.confirm_kill()
         elif isinstance(self.exchange, CandleDriven) and not all(map(is_left_to_a_person, entries)):
@@ -359,10 +361,6 @@ class TradingManager:
             return
         self._stops.append(command)
         self.shutdown.request(f"tradebot stop by {command.by}", policy)
-
-    def live_orders(self) -> list[Order]:
-        """The orders that are not settled."""
-        return [order for orders in self.engine.state.live.values() for order in orders.values()]
 
     # -- end
 

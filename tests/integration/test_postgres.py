@@ -82,14 +82,14 @@ def test_a_server_that_dies_and_comes_back(postgres: PostgresServer, url: str, t
 
     async def restart() -> None:
         await died.wait()
-        while not bot.manager.line.is_down:  # noqa: ASYNC110 - looked at in every turn of the loop
-            await asyncio.sleep(0)
+        while not bot.manager.line.is_down:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
         entries.append(sum(not intent.reduces for intent in bot.exchange.sent))
         for _ in range(2):
             before = bot.manager.beat_at
             async with asyncio.timeout(20):
                 while bot.manager.beat_at == before:  # noqa: ASYNC110
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.01)
             beats.append(bot.manager.beat_at)
         entries.append(sum(not intent.reduces for intent in bot.exchange.sent))
         await asyncio.to_thread(postgres.start)

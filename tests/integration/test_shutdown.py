@@ -375,7 +375,7 @@ def test_fifty_orders_and_ten_positions_within_three_seconds(tmp_path: Path) -> 
     bot = make_bot(tmp_path, feed, Signals(script), settings=settings, balance="100000")
 
     def is_set_up() -> bool:
-        live = [order for orders in bot.manager.engine.state.live.values() for order in orders.values()]
+        live = bot.manager.engine.state.all_live_orders()
         entries = sum(o.intent.purpose is Purpose.ENTRY and o.state is OrderState.OPEN for o in live)
         return entries == 50 and len(live) == 60
 

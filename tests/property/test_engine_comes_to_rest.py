@@ -67,7 +67,7 @@ class Stubborn:
         free = {"all": held, "half": held / 2, "none": D(0)}[self._free]
         reports = []
         if self._shows_orders:
-            live = [order for orders in rig.engine.state.live.values() for order in orders.values()]
+            live = rig.engine.state.all_live_orders()
             reports = [rig.report(order.id, order.state, str(order.reported_filled)) for order in live]
         balances = {"USDT": Balance(D(9_000)), "BTC": Balance(free, held - free)}
         return AccountSnapshot(time_ms=rig.now, token=token, balances=balances, orders=tuple(reports))

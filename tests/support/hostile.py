@@ -150,7 +150,7 @@ class Hostile:
 
     def _fill(self) -> Event | None:
         """A fill of a live order, if there is one."""
-        live = [o.id for orders in self.engine.state.live.values() for o in orders.values() if o.id in self._intents]
+        live = [o.id for o in self.engine.state.all_live_orders() if o.id in self._intents]
         return self._filled(self._random.choice(live)) if live else None
 
     # -- senseless ones
@@ -236,7 +236,7 @@ class Hostile:
             share = self._random.choice((1, 1, 1, D("0.5"), 0))
             balances[MARKETS[symbol].base] = Balance(position.quantity * share, position.quantity * (1 - share) / 2)
         shown = self._random.sample(sorted(self._intents), min(len(self._intents), self._random.randrange(4)))
-        live = [o.id for orders in state.live.values() for o in orders.values() if o.id in self._intents]
+        live = [o.id for o in state.all_live_orders() if o.id in self._intents]
         reports = {order_id: self._report(order_id) for order_id in (*live, *shown)}
         return AccountSnapshot(time_ms=self._now, token=token, balances=balances, orders=tuple(reports.values()))
 

@@ -21,12 +21,10 @@ from tests.support.ports import free_port
 from trading.market.candle_csv import HEADER
 
 ROOT = Path(__file__).parents[2]
+PYTHONPATH = f"{ROOT}:{ROOT / 'tests/support/as_shipped'}"
 START_MS = 1_735_689_600_000  # 2025-01-01 UTC
 FIVE_MINUTES_MS = 300_000
 PATIENCE_S = 90.0
-
-
-ALERTS = ("ALERT_", "SMTP_", "TELEGRAM_", "HEARTBEAT_", "SLACK_", "DISCORD_")
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -42,9 +40,11 @@ def environment(**changes: str) -> dict[str, str]:
         "SMTP_",
         "TELEGRAM_",
         "HEARTBEAT_",
+        "SLACK_",
+        "DISCORD_",
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PYTHONPATH": str(ROOT), "HEALTH_PORT": str(free_port()), **changes}
+    return {**kept, "PYTHONPATH": PYTHONPATH, "HEALTH_PORT": str(free_port()), **changes}
 
 
 def tradebot(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -165,8 +165,8 @@ class BotProcess:
         self._queue.put(None)
 
 
-def until(condition: Callable[[], object], what: str, *, patience_s: float = PATIENCE_S, pause_s: float = 0) -> None:
-    """Look again and again until it is so, at most `patience_s`; with a pause between two looks that cost something."""
+def until(condition: Callable[[], object], what: str, *, patience_s: float = PATIENCE_S, pause_s: float = 0.02) -> None:
+    """Look again and again until it is so, at most `patience_s`. Between looks the processor is left to others."""
     deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:

@@ -293,8 +293,7 @@ class Rig:
         shown = (OrderState.OPEN, OrderState.PARTIALLY_FILLED)
         return tuple(
             self.report(order.id, order.state, str(order.filled_quantity))
-            for orders in self.engine.state.live.values()
-            for order in orders.values()
+            for order in self.engine.state.all_live_orders()
             if order.state in shown
         )
 

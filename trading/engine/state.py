@@ -124,6 +124,10 @@ class EngineState:
         """Orders of the symbol that are not settled: they may rest, or have fills still to be booked."""
         return list(self.live.get(symbol, {}).values())
 
+    def all_live_orders(self) -> list[Order]:
+        """The live orders of every symbol. Another thread may ask too: it reads copies."""
+        return [order for orders in list(self.live.values()) for order in list(orders.values())]
+
     def order_of_trade(self, symbol: str, trade_id: str) -> str | None:
         """The id of the order that the trade was booked on, None where it was not booked (or is long forgotten)."""
         return self._owners.get((symbol, trade_id))

@@ -144,7 +144,7 @@ class Reporter:
             facts=self._facts,
             symbols=list(state.symbols.values()),
             positions=list(state.positions.values()),
-            live_orders=[order for orders in state.live.values() for order in orders.values()],
+            live_orders=state.all_live_orders(),
             equity=None,
         )
 
@@ -166,9 +166,7 @@ class Reporter:
                 for position in state.positions.values()
                 if position.unprotected_since_ms is not None
             ),
-            in_doubt=tuple(
-                order.id for orders in state.live.values() for order in orders.values() if is_left_to_a_person(order)
-            ),
+            in_doubt=tuple(order.id for order in state.all_live_orders() if is_left_to_a_person(order)),
             models_required=self._facts.required_models if self._facts else (),
             jobs=self.jobs.failing(),
             health_port=self.health_port,

@@ -53,7 +53,7 @@ async def recover(manager: TradingManager) -> None:
     log.info(
         "bot.reconciled",
         positions=len(manager.engine.state.positions),
-        orders=sum(map(len, manager.engine.state.live.values())),
+        orders=len(manager.engine.state.all_live_orders()),
         equity=str(manager.engine.equity()),
     )
     manager.notify(_start_note(manager))
@@ -62,7 +62,7 @@ async def recover(manager: TradingManager) -> None:
 def _start_note(manager: TradingManager) -> Notify:
     """That the bot has started; after an end that was not in order, that it has recovered from it."""
     state, before = manager.engine.state, manager.database.crashed
-    orders = sum(map(len, state.live.values()))
+    orders = len(state.all_live_orders())
     held = f"{len(state.positions)} positions, {orders} open orders, equity {manager.engine.equity():.2f}"
     if before is None:
         return Notify(Level.INFO, "STARTED", f"{manager.feed.label}: {', '.join(manager.feed.symbols)}; {held}")
@@ -80,7 +80,8 @@ async def _resolve_doubts(manager: TradingManager) -> None:
     seconds = manager.config.timing.query_ms / 1000
     deadline = time.monotonic() + DOUBT_QUESTIONS_MAX * seconds
     for question in count():
-        doubtful = (order for order in manager.live_orders() if order.state in IN_DOUBT or order.absences)
+        live = manager.engine.state.all_live_orders()
+        doubtful = (order for order in live if order.state in IN_DOUBT or order.absences)
         if all(map(is_left_to_a_person, doubtful)) or manager.shutdown.requested:
             return
         if question >= DOUBT_QUESTIONS_MAX if manager.on_candle_time else time.monotonic() > deadline:

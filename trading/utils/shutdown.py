@@ -15,7 +15,7 @@ import structlog
 
 from trading.domain.actions import Level, Notify
 from trading.domain.events import Command, CommandKind
-from trading.domain.orders import Order, Purpose
+from trading.domain.orders import Purpose
 from trading.engine.adoption import is_left_to_a_person
 from trading.exit_codes import ExitCode
 
@@ -172,7 +172,7 @@ class GracefulShutdownHandler:
         flatten = self.policy == "flatten"
         left = [
             f"{order.intent.purpose} order {order.id} {order.intent.symbol} {order.state}"
-            for order in self._live()
+            for order in state.all_live_orders()
             if order.intent.purpose is not Purpose.STOP or flatten
         ]
         for position in list(state.positions.values()):
@@ -240,18 +240,17 @@ class GracefulShutdownHandler:
         self._checked = True
         return True
 
-    def _live(self) -> list[Order]:
-        return [order for orders in list(self.manager.engine.state.live.values()) for order in list(orders.values())]
-
     def _is_flat(self) -> bool:
         """Nothing is held, and no order is open but those that wait for a person."""
-        return not self.manager.engine.state.positions and all(map(is_left_to_a_person, self._live()))
+        state = self.manager.engine.state
+        return not state.positions and all(map(is_left_to_a_person, state.all_live_orders()))
 
     def _is_kept(self) -> bool:
         """No order is open but stops and those that wait for a person, and every position has its stop."""
-        positions = self.manager.engine.state.positions.values()
-        return all(o.intent.purpose is Purpose.STOP or is_left_to_a_person(o) for o in self._live()) and all(
-            position.unprotected_since_ms is None for position in positions
+        state = self.manager.engine.state
+        orders = state.all_live_orders()
+        return all(o.intent.purpose is Purpose.STOP or is_left_to_a_person(o) for o in orders) and all(
+            position.unprotected_since_ms is None for position in state.positions.values()
         )
 
     def _save_state(self) -> None:

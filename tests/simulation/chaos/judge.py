@@ -222,7 +222,7 @@ class Judge:
         return ""
 
     def _unprotected(self, bot: Bot) -> str:
-        for order in (o for orders in bot.engine.state.live.values() for o in orders.values()):
+        for order in bot.engine.state.all_live_orders():
             if order.state not in _ACKNOWLEDGED:
                 return f"I9: {order} is unresolved"
         for symbol, position in bot.engine.state.positions.items():
@@ -236,7 +236,7 @@ class Judge:
         """Empty, or what is left after everything was closed."""
         state = bot.engine.state
         left = [str(p) for p in state.positions.values()]
-        left += [str(o) for orders in state.live.values() for o in orders.values()]
+        left += [str(o) for o in state.all_live_orders()]
         return f"not closed: {left}" if left else ""
 
     async def reconcile_again(self, bot: Bot) -> None:

@@ -137,7 +137,7 @@ class _Replay:
         else:
             raise Violation("the account was not read in time")
         for _ in range(DOUBT_QUESTIONS_MAX):
-            live = [o for orders in state.live.values() for o in orders.values()]
+            live = state.all_live_orders()
             if not any(o.state in _IN_DOUBT and not is_left_to_a_person(o) for o in live):
                 break
             await self._tick(bot, bot.engine.config.timing.query_ms)

@@ -8,6 +8,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+from tests.support.processes import PYTHONPATH, START_MS
 from trading.domain.orders import Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Account, Position, PositionSide
 from trading.engine.state import SymbolState
@@ -15,8 +16,6 @@ from trading.market.candle_csv import HEADER
 from trading.store.batch import Batch, EquityPoint
 from trading.store.journal import Journal
 
-ROOT = Path(__file__).parents[3]
-START_MS = 1_735_689_600_000  # 2025-01-01 UTC
 HOUR_MS = 3_600_000
 
 
@@ -106,7 +105,7 @@ def environment(**changes: str) -> dict[str, str]:
     """This process's environment without settings of ours."""
     ours = ("TRADING_", "DATA_DIR", "DATABASE_URL", "LOG_", "KILL_SWITCH")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PYTHONPATH": str(ROOT), **changes}
+    return {**kept, "PYTHONPATH": PYTHONPATH, **changes}
 
 
 def tradebot(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:

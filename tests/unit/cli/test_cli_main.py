@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import trading.cli
-from tests.unit.cli.cli_helpers import ROOT, environment, tradebot
+from tests.support.processes import ROOT
+from tests.unit.cli.cli_helpers import environment, tradebot
 from trading import __version__
 from trading.config_sources import ConfigError, Problem
 from trading.domain.errors import InvalidInput, InvariantViolated, TradingError
