@@ -57,6 +57,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("recorded"):
                 item.add_marker(left_out)
+    _spread(items)
+
+
+def _spread(items: list[pytest.Item]) -> None:
+    """Deal the files of container tests out among the others: they mostly wait, and each worker shall have some."""
+    containers: dict[Path, list[pytest.Item]] = {}
+    others: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        (containers if item.path.parent.name == "docker" else others).setdefault(item.path, []).append(item)
+    files = list(others.values())
+    for number, part in enumerate(containers.values()):
+        files.insert(len(others) * number // len(containers) + number, part)
+    items[:] = [item for file in files for item in file]
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,14 @@ from tests.support.browser import Watched, chromium, why_not
 from tests.support.dashboards import Dashboard, traded_and_stopped
 
 Open = Callable[..., Watched]
+PAGES = ("watch", "owner")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Open pages after whatever serves them, so that they are closed before it ends, and never miss it."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            item.fixturenames.sort(key=lambda name: name in PAGES)
 
 
 @pytest.fixture(scope="module")
