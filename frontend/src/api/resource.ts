@@ -21,6 +21,9 @@ interface Found<T> {
 
 type Answer<T> = { data: T } | { problem: ApiProblem };
 
+/** What must be seen at once is asked for within this, so that messages that come together are one question. */
+const AT_ONCE_MS = 100;
+
 /** Asks for one address again and again, whenever there may be news: one request at a time, at most one in `everyMs`. */
 export class Asker<T> {
   readonly #stop = new AbortController();
@@ -29,7 +32,9 @@ export class Asker<T> {
   readonly #everyMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isBusy = false;
-  #isOutdated = false;
+  #dueAt = Infinity;
+  /** Where there was news while a request was on its way: how long to wait after that began. */
+  #againMs: number | undefined;
   #askedAt = -Infinity;
 
   constructor(ask: (signal: AbortSignal) => Promise<T>, tell: (answer: Answer<T>) => void, everyMs: number) {
@@ -39,8 +44,12 @@ export class Asker<T> {
   }
 
   poke(): void {
-    if (this.#isBusy) this.#isOutdated = true;
-    else this.#timer ??= setTimeout(() => void this.#run(), this.#askedAt + this.#everyMs - performance.now());
+    this.#askAfter(this.#everyMs);
+  }
+
+  /** There is news for sure, which must not wait its turn. */
+  pokeAtOnce(): void {
+    this.#askAfter(Math.min(AT_ONCE_MS, this.#everyMs));
   }
 
   end(): void {
@@ -48,8 +57,22 @@ export class Asker<T> {
     this.#stop.abort();
   }
 
+  #askAfter(pauseMs: number): void {
+    if (this.#isBusy) {
+      this.#againMs = Math.min(this.#againMs ?? Infinity, pauseMs);
+      return;
+    }
+    const now = performance.now();
+    // From the news on, not from the last request: so that what comes together is asked for once.
+    const dueAt = pauseMs < this.#everyMs ? now + pauseMs : this.#askedAt + pauseMs;
+    if (dueAt >= this.#dueAt) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => void this.#run(), dueAt - now);
+  }
+
   async #run(): Promise<void> {
-    this.#timer = undefined;
+    this.#dueAt = Infinity;
     this.#askedAt = performance.now();
     this.#isBusy = true;
     try {
@@ -61,10 +84,9 @@ export class Asker<T> {
     } finally {
       this.#isBusy = false;
     }
-    if (this.#isOutdated) {
-      this.#isOutdated = false;
-      this.poke();
-    }
+    const againMs = this.#againMs;
+    this.#againMs = undefined;
+    if (againMs !== undefined) this.#askAfter(againMs);
   }
 }
 
@@ -72,17 +94,20 @@ export class Asker<T> {
  * Ask for `path`; `null` asks for nothing.
  *
  * @param news a signal whose change means that there may be something new.
+ * @param urgent a signal whose change must be seen at once.
  */
 export function useResource<T>(
   path: string | null,
   query: Query = {},
   news?: ReadonlySignal<unknown>,
   everyMs = 1_000,
+  urgent?: ReadonlySignal<unknown>,
 ): Resource<T> {
   const url = path === null ? "" : address(path, query);
   const [found, setFound] = useState<Found<T>>({ url: "" });
   const asker = useRef<Asker<T> | undefined>(undefined);
   const version = news?.value;
+  const urgentVersion = urgent?.value;
 
   useEffect(() => {
     if (path === null) return undefined;
@@ -100,6 +125,7 @@ export function useResource<T>(
     return () => current.end();
   }, [url]);
   useEffect(() => asker.current?.poke(), [version, done.value]);
+  useEffect(() => asker.current?.pokeAtOnce(), [urgentVersion]);
 
   const reload = useCallback(() => asker.current?.poke(), []);
   const isCurrent = found.url === url;

@@ -32,9 +32,15 @@ export function followStatus(): () => void {
     void [mayHaveChanged.value, done.value];
     asker.poke();
   });
+  // Positions are streamed: figures about them must not be of a moment before.
+  const stopHurrying = effect(() => {
+    void news.held.value;
+    asker.pokeAtOnce();
+  });
   const timer = setInterval(() => asker.poke(), WITHOUT_NEWS_MS);
   return () => {
     stopListening();
+    stopHurrying();
     clearInterval(timer);
     asker.end();
   };

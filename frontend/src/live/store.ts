@@ -30,6 +30,8 @@ export const news = {
   position: signal(0),
   order: signal(0),
   fill: signal(0),
+  /** Something was bought or sold, or a position has come or gone: what is held is not what it was. */
+  held: signal(0),
   decision: signal(0),
   equity: signal(0),
   health: signal(0),
@@ -63,7 +65,10 @@ export function take(message: Message): void {
 const READERS: Record<string, ((data: never) => void) | undefined> = {
   snapshot: takeSnapshot,
   position_update(position: Position): void {
-    keep(positions, position.id, position, position.state === "closed");
+    const before = positions.value.get(position.id);
+    const isClosed = position.state === "closed";
+    keep(positions, position.id, position, isClosed);
+    if (before?.quantity !== (isClosed ? undefined : position.quantity)) grow(news.held);
     grow(news.position);
   },
   order_update(order: Order): void {
@@ -73,6 +78,7 @@ const READERS: Record<string, ((data: never) => void) | undefined> = {
   trade_executed(fill: Fill): void {
     fills.value = [...fills.value, fill].slice(-RECENT_KEPT);
     grow(news.fill);
+    grow(news.held);
   },
   decision(decision: Decision): void {
     keep(decisions, decision.symbol, decision);

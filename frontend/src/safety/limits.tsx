@@ -13,7 +13,7 @@ const EVERY_MS = 2_000;
 
 /** @param codes which limits; all where none are named, and with a way to all of them where some are. */
 export function Limits({ codes }: { codes?: readonly string[] }): JSX.Element {
-  const found = useResource<LimitGauge[]>("/safety/limits", {}, news.equity, EVERY_MS);
+  const found = useResource<LimitGauge[]>("/safety/limits", {}, news.equity, EVERY_MS, news.held);
   const more = codes && (
     <a class="small" href={href("safety")} aria-label="All limits">
       all
