@@ -86,7 +86,7 @@ def test_decisions_tell_every_vote_its_weight_and_reason(owner: Watched) -> None
     page = owner.show("decisions?vetoed=true")
     page.get_by_role("link", name=re.compile("^Why: ")).first.click()
     detail = page.get_by_test_id("decision")
-    expect(detail).to_contain_text("Vetoed by")
+    expect(detail).to_contain_text("Vetoed:")
     expect(detail).to_contain_text("Regime")
     votes = detail.get_by_role("table", name=re.compile("Votes"))
     for analyst in ("trend", "momentum", "mean reversion", "volume"):

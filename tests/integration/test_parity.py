@@ -47,7 +47,7 @@ MANY = 1_000_000
 class Outcome(NamedTuple):
     """What a run came to: orders by id, fills and entries in order of time, the account here and at the exchange.
 
-    decisions: by id, those that are not HOLD, with their votes; only of a run to which every candle was handed over.
+    decisions: by id, those that are not idle, with their votes; only of a run to which every candle was handed over.
     """
 
     orders: dict[str, Order]
@@ -121,7 +121,7 @@ def live(tables: Sequence[CandleTable], folder: Path, stops: Sequence[int] = ())
         sorted((d.time_ms, d.symbol) for d in decisions if d.verdict is Verdict.ENTER_LONG and not d.veto),
         queries.status().account,
         snapshot.balances,
-        {d.id: d for d in decisions if d.verdict is not Verdict.HOLD},
+        {d.id: d for d in decisions if not d.is_idle},
     )
     queries.close()
     return found
@@ -144,7 +144,7 @@ def backtest(tables: Sequence[CandleTable], *, every_candle: bool = False) -> Ou
 
     def take(records: list[Record]) -> None:
         collected.take(records)
-        decisions.update((r.id, r) for r in records if isinstance(r, Decision) and r.verdict is not Verdict.HOLD)
+        decisions.update((r.id, r) for r in records if isinstance(r, Decision) and not r.is_idle)
 
     runner = BacktestRunner(
         tables,
@@ -179,7 +179,7 @@ def assert_equal(one: Outcome, other: Outcome) -> None:
 
 
 def assert_decided_alike(one: Outcome, other: Outcome) -> None:
-    """Every decision but HOLD, to the last digit of every vote and the last letter of its reasons."""
+    """Every decision but idle ones, to the last digit of every vote and the last letter of its reasons."""
     assert one.decisions.keys() == other.decisions.keys()
     for decision_id, decision in one.decisions.items():
         assert decision == other.decisions[decision_id]

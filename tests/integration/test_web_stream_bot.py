@@ -14,6 +14,7 @@ import pytest
 from tests.support.listening import Listening, Message
 from tests.support.processes import BotProcess, rows, until
 from tests.support.web import Served, serving, web_app
+from trading.domain.decisions import IdleVeto
 from trading.web.stream.board import Kind
 
 DATABASE = "tradebot.db"
@@ -34,7 +35,7 @@ def keys_of(messages: list[Message], kind: str, *names: str) -> list[tuple[Any, 
 
 
 def test_all_that_a_bot_does_arrives(served: Served, tmp_path: Path) -> None:
-    """From before its first start until after its end: each trade and each decision other than HOLD once."""
+    """From before its first start until after its end: each trade and each decision that is not idle once."""
     with Listening(served) as listening:
         assert listening.next()["data"]["positions"] == []
         with bot(tmp_path, "--speed", "100") as process:
@@ -56,10 +57,14 @@ def test_all_that_a_bot_does_arrives(served: Served, tmp_path: Path) -> None:
         trades = keys_of(messages[begun_at:], "trade_executed", "symbol", "trade_id")
         before = [(trade["symbol"], trade["trade_id"]) for trade in known["trades"]]
         assert sorted(before + trades) == sorted(rows(database, "SELECT symbol, trade_id FROM fills"))
-        decided = keys_of(messages[begun_at:], "decision", "id", "verdict")
-        made = [(one["id"], one["verdict"]) for one in known["decisions"]] + decided
-        acted = [(id_, verdict) for id_, verdict in made if verdict != "hold"]
-        in_database = rows(database, "SELECT id, verdict FROM decisions WHERE verdict != 'hold'")
+        decided = keys_of(messages[begun_at:], "decision", "id", "verdict", "veto")
+        made = [(one["id"], one["verdict"], one["veto"]) for one in known["decisions"]] + decided
+        acted = [(id_, verdict, veto) for id_, verdict, veto in made if verdict != "hold" and veto not in set(IdleVeto)]
+        idle = ", ".join(f"'{veto}'" for veto in IdleVeto)
+        in_database = rows(
+            database,
+            f"SELECT id, verdict, veto FROM decisions WHERE verdict != 'hold' AND veto NOT IN ({idle})",  # noqa: S608
+        )
         assert len(set(acted)) == len(acted)
         assert set(acted) <= set(in_database)
 

@@ -23,7 +23,8 @@ Examples:
   tradebot decisions --symbol BTC/USDT --verdict enter_long --since 2025-06-01
   tradebot decisions --vetoed --short
   tradebot decisions --id 0123456789abcdef0123456789abcdef --json
-A run of HOLD is one line. `history --json` has the id of the decision that opened a trade.
+A run of decisions that change nothing (HOLD, or nothing to enter or exit) is one line.
+`history --json` has the id of the decision that opened a trade.
 """
 
 VERDICTS = ("enter_long", "exit", "hold")
@@ -88,7 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
 
 def run_of(run: DecisionRun) -> dict[str, Any]:
-    """One decision as `--json` prints it; of a run of HOLD the last, with `count` and the time of the first."""
+    """One decision as `--json` prints it; of a run of idle ones the last, with `count` and the time of the first."""
     from msgspec.structs import asdict
 
     return {**asdict(run.decision), "first_ms": run.first_ms, "count": run.count}

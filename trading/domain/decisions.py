@@ -16,6 +16,17 @@ class Verdict(StrEnum):
     HOLD = "hold"
 
 
+class IdleVeto(StrEnum):
+    """What stood against a decision that asked for nothing: things are so already. Others are the codes of refusals."""
+
+    POSITION_OPEN = "POSITION_OPEN"
+    NOTHING_TO_EXIT = "NOTHING_TO_EXIT"
+    EXIT_UNDER_WAY = "EXIT_UNDER_WAY"
+
+
+_IDLE = frozenset(IdleVeto)
+
+
 class Vote(msgspec.Struct, frozen=True, kw_only=True):
     """One analyst's opinion: score in [-1, 1], confidence in [0, 1], the weight it was given, and why."""
 
@@ -58,3 +69,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     veto: str = ""
     veto_detail: str = ""
     quantity: Decimal | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing could come of it: HOLD, entering what is held, leaving what is not."""
+        return self.verdict is Verdict.HOLD or self.veto in _IDLE

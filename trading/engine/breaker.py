@@ -43,22 +43,23 @@ def watch_equity(desk: Desk) -> None:
     day = state.now_ms // DAY_MS
     if not state.positions and account is desk.watched_account and day == desk.watched_day:
         return
-    desk.watched_account, new_day = account, day != desk.watched_day
-    desk.watched_day = day
-    _look_at_equity(desk, new_day)
+    is_first = desk.watched_day < 0
+    new_day = day != (state.breaker.day_ms // DAY_MS if is_first else desk.watched_day)
+    desk.watched_account, desk.watched_day = account, day
+    _look_at_equity(desk, new_day=new_day, is_first=is_first)
 
 
 @_halts_on_error
-def _look_at_equity(desk: Desk, new_day: bool) -> None:
+def _look_at_equity(desk: Desk, *, new_day: bool, is_first: bool) -> None:
     state = desk.state
     worth = equity(state)
     known = state.breaker
-    if not new_day and desk.breaker_floor <= worth <= known.day_peak:
+    if not new_day and not is_first and desk.breaker_floor <= worth <= known.day_peak:
         return
     seen = breaker.with_equity(known, state.now_ms, worth)
     if seen != known:
         state.put(seen)
-    if new_day and desk.config.breaker.daily_clears and state.safety.halt_code == "DRAWDOWN_DAILY":
+    if new_day and desk.config.breaker.daily_clears and state.safety.halt_codes == ("DRAWDOWN_DAILY",):
         state.put(replace(state.safety, halted="", halt_code=""))
         desk.notify(Level.INFO, "HALT_CLEARED", "a new UTC day has begun: the daily halt is over")
     act_on(desk, breaker.look_at_equity(seen, desk.config.breaker, worth))
@@ -129,9 +130,10 @@ def act_on(desk: Desk, findings: Iterable[Finding]) -> None:
                     continue
                 desk.state.put(replace(safety, paused=finding.text, pause_code=finding.code))
             case TripLevel.HALT:
-                if safety.halted:
+                halted = safety.with_halt(finding.code, finding.text)
+                if halted is safety:
                     continue
-                desk.state.put(replace(safety, halted=finding.text, halt_code=finding.code))
+                desk.state.put(halted)
         _record(desk, finding)
         if finding.level is not TripLevel.WARN:
             cancel_entries(desk)

@@ -81,12 +81,20 @@ def _close(desk: Desk, symbols: list[str], reason: str) -> set[str]:
 
 
 def _resume(desk: Desk) -> None:
-    """A person clears pause and halt: every measure of the breaker begins anew at the present equity."""
-    state = desk.state
-    cleared = replace(
-        state.safety, paused="", pause_code="", halted="", halt_code="", losing_streak=0, order_failures=0
+    """A person clears pause and halt: the measures that tripped begin anew, at the present equity."""
+    state, safety = desk.state, desk.state.safety
+    codes = (*safety.halt_codes, safety.pause_code)
+    state.put(
+        replace(
+            safety,
+            paused="",
+            pause_code="",
+            halted="",
+            halt_code="",
+            losing_streak=0 if "LOSING_STREAK" in codes else safety.losing_streak,
+            order_failures=0 if "ORDER_FAILURES" in codes else safety.order_failures,
+        )
     )
-    state.put(cleared)
     if state.account is not None:
-        state.put(begun_anew(state.breaker, state.now_ms, equity(state)))
+        state.put(begun_anew(state.breaker, codes, equity(state)))
         desk.breaker_floor = equity_floor(state.breaker, desk.config.breaker)

@@ -178,10 +178,11 @@ class Desk:
         self.actions.append(Notify(level, code, text, symbol))
 
     def halt(self, code: str, text: str) -> None:
-        """Latch: no entries until a person clears it."""
-        if not self.state.safety.halted:
-            why = f"{code}: {text}"
-            self.state.put(replace(self.state.safety, halted=why, halt_code=code))
+        """Latch: no entries until a person clears it. Told once for each code."""
+        why = f"{code}: {text}"
+        halted = self.state.safety.with_halt(code, why)
+        if halted is not self.state.safety:
+            self.state.put(halted)
             self.notify(Level.CRITICAL, "HALTED", why)
 
     def entries_blocked(self) -> str:

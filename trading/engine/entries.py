@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from trading.decision.sizing import Sizing, SizingRefused, size_entry
 from trading.domain.actions import Level
 from trading.domain.candles import Candle
-from trading.domain.decisions import Decision, Signal, Verdict
+from trading.domain.decisions import Decision, IdleVeto, Signal, Verdict
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, OrderIntent, OrderType, Purpose, Side
 from trading.domain.positions import Position, PositionSide
@@ -34,11 +34,13 @@ def on_signal(desk: Desk, candle: Candle, signal: Signal) -> None:
             request_exit(desk, position, "signal")
             _record(desk, candle, signal)
         elif desk.config.record_holds:
-            _record(desk, candle, signal, veto="NOTHING_TO_EXIT" if position is None else "EXIT_UNDER_WAY")
+            _record(
+                desk, candle, signal, veto=IdleVeto.NOTHING_TO_EXIT if position is None else IdleVeto.EXIT_UNDER_WAY
+            )
     elif position is None:
         _enter(desk, candle, signal)
     elif desk.config.record_holds:
-        _record(desk, candle, signal, veto="POSITION_OPEN")
+        _record(desk, candle, signal, veto=IdleVeto.POSITION_OPEN)
 
 
 def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from trading.domain.decisions import Decision
 from trading.domain.errors import InvariantViolated
@@ -30,8 +31,9 @@ class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
 class SafetyState(msgspec.Struct, frozen=True, kw_only=True):
     """The latches and counters of the safety layers, as they survive a restart.
 
-    paused / halted / killed: empty, or why. pause_code, halt_code: what tripped; empty where a person did it. The
-    counters are those that the circuit breaker looks at.
+    paused / halted / killed: empty, or why. pause_code, halt_code: what tripped; empty where a person did it. Of a halt
+    there may be several causes: their codes are joined by commas. The counters are those that the circuit breaker
+    looks at.
     """
 
     paused: str = ""
@@ -41,6 +43,21 @@ class SafetyState(msgspec.Struct, frozen=True, kw_only=True):
     killed: str = ""
     losing_streak: int = 0
     order_failures: int = 0
+
+    @property
+    def halt_codes(self) -> tuple[str, ...]:
+        """The causes of the halt."""
+        return tuple(self.halt_code.split(",")) if self.halt_code else ()
+
+    def with_halt(self, code: str, text: str) -> SafetyState:
+        """Halted by this cause too; itself where it is so already."""
+        if code in self.halt_codes:
+            return self
+        return replace(
+            self,
+            halted=f"{self.halted}; {text}" if self.halted else text,
+            halt_code=",".join((*self.halt_codes, code)),
+        )
 
 
 Undo = Callable[[], None]

@@ -237,7 +237,7 @@ class DatabaseCalls:
     async def _call(self, what: str, act: Callable[[], T], otherwise: T) -> T:
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._thread, act)
-        except StoreError as error:
+        except (OSError, StoreError) as error:  # the kill file may lie on a disk that fails
             before = self._faults.get(what)
             if before is None:
                 log.error("database.failed", what=what, error=str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from enum import StrEnum
 
@@ -147,15 +148,19 @@ def with_equity(state: BreakerState, now_ms: int, equity: Decimal) -> BreakerSta
     )
 
 
-def begun_anew(state: BreakerState, now_ms: int, equity: Decimal) -> BreakerState:
-    """After a person cleared a halt: every measure starts at the present equity, or it would trip again at once."""
-    return BreakerState(
-        day_ms=day_of(now_ms),
-        day_peak=equity,
-        week_ms=week_of(now_ms),
-        week_peak=equity,
-        total_peak=equity,
-        trips=state.trips,
+def begun_anew(state: BreakerState, codes: Collection[str], equity: Decimal) -> BreakerState:
+    """After a person cleared what these codes had tripped: their measures start anew, or they would trip again at once.
+
+    The others keep what they have counted: whoever lifts a pause has not said that a loss was none.
+    """
+    return replace(
+        state,
+        day_peak=equity if "DRAWDOWN_DAILY" in codes else state.day_peak,
+        week_peak=equity if "DRAWDOWN_WEEKLY" in codes else state.week_peak,
+        total_peak=equity if "DRAWDOWN_TOTAL" in codes else state.total_peak,
+        loss_times=() if "LOSSES_PER_HOUR" in codes else state.loss_times,
+        api_error_times=() if "API_ERRORS" in codes else state.api_error_times,
+        warned=tuple(code for code in state.warned if code not in codes),
     )
 
 

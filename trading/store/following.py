@@ -9,7 +9,6 @@ import msgspec
 import sqlalchemy as sa
 
 from trading.domain.candles import Candle
-from trading.domain.decisions import Verdict
 from trading.domain.orders import Fill, Order
 from trading.domain.positions import Position
 from trading.engine.state import SymbolState
@@ -55,7 +54,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
     events, fills, alerts: new ones, oldest first. seen: alerts told before that a person has acknowledged since.
     orders: new, changed and finished ones, as they are now. positions: new, changed and closed ones. decisions: new
-    ones but HOLD. symbols: those with a later candle.
+    ones but idle ones. symbols: those with a later candle.
     """
 
     events: list[StoredEvent]
@@ -71,7 +70,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """What comes with every candle, thinned out.
 
-    Of each symbol that moved since the last time the newest candles, and the last decision if that is HOLD; the equity,
+    Of each symbol that moved since the last time the newest candles, and the last decision if that is idle; the equity,
     if there is a later one.
     """
 
@@ -90,7 +89,7 @@ class _Known(msgspec.Struct):
 class Follower:
     """Tells what has changed since its last look. All that one call reads must be of one moment: one transaction.
 
-    Every event, fill and decision other than HOLD is told exactly once; every order and position that changed, in its
+    Every event, fill and decision that is not idle is told exactly once; every order and position that changed, in its
     last state at least. A call that fails may be repeated: it has told nothing. For one thread at a time.
     """
 
@@ -181,7 +180,7 @@ class Follower:
             orders=list(orders.values()),
             fills=fills,
             positions=positions,
-            decisions=[run for run in runs if run.decision.verdict is not Verdict.HOLD],
+            decisions=[run for run in runs if not run.decision.is_idle],
             alerts=alerts,
             seen=seen,
             symbols=[row.state() for row in symbols],
@@ -203,8 +202,8 @@ class Follower:
             self._candle_ms[candle.symbol] = max(candle.open_time_ms, self._candle_ms.get(candle.symbol, -1))
         if point is not None:
             self._equity_ms = point.time_ms
-        holds = [run for run in runs if run.decision.verdict is Verdict.HOLD]
-        return Series(candles=candles, decisions=holds, equity=point)
+        idle = [run for run in runs if run.decision.is_idle]
+        return Series(candles=candles, decisions=idle, equity=point)
 
     def _new_events(self, connection: sa.Connection) -> list[StoredEvent]:
         """Events after the last one known, which must be there still, unchanged: else one in between may be gone."""
@@ -312,7 +311,7 @@ class Follower:
 
 
 def _is_same_run(found: DecisionRun, known: DecisionRun) -> bool:
-    """Whether it is the row that was seen. A run of HOLD grows longer: its beginning stays."""
-    if known.decision.verdict is Verdict.HOLD:
+    """Whether it is the row that was seen. A run of idle ones grows longer: its beginning stays."""
+    if known.decision.is_idle:
         return (found.seq, found.decision.symbol, found.first_ms) == (known.seq, known.decision.symbol, known.first_ms)
     return (found.seq, found.decision.id) == (known.seq, known.decision.id)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import MutableSequence
 from typing import TypeVar
 
-from trading.domain.decisions import Decision, Verdict
+from trading.domain.decisions import Decision
 from trading.domain.orders import Fill, Order
 from trading.domain.positions import Account, Correction, Position
 from trading.engine.state import Record
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class MemoryJournal:
-    """Keeps what a report needs, and forgets candles, events and HOLD decisions.
+    """Keeps what a report needs, and forgets candles, events and idle decisions.
 
     Args:
         limit: how many of each kind to keep, the newest ones; None keeps all. Open positions and orders that are not
@@ -49,7 +49,7 @@ class MemoryJournal:
         for record in batch.changes:
             match record:
                 case Decision():
-                    if record.verdict is not Verdict.HOLD:
+                    if not record.is_idle:
                         self.decisions.append(record)
                 case Order():
                     self._keep_order(record)

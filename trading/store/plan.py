@@ -22,15 +22,15 @@ _UNSENT = (OrderState.INTENT, OrderState.SUBMITTING)
 class Memory:
     """What the journal knows of its tables, so that it need not ask.
 
-    symbols: ids by name. place, seq: the next ones to give. runs: by symbol, the row of the run of HOLD that its next
-    HOLD lengthens, and that run's veto.
+    symbols: ids by name. place, seq: the next ones to give. runs: by symbol, the row of the run of idle decisions
+    that the next one like them lengthens, and what they are alike in: verdict and veto.
     """
 
     def __init__(self) -> None:
         self.symbols: dict[str, int] = {}
         self.place = 1
         self.seq = 1
-        self.runs: dict[str, tuple[int, str]] = {}
+        self.runs: dict[str, tuple[int, Verdict, str]] = {}
 
     def copy(self) -> Memory:
         """A copy that may be changed."""
@@ -127,19 +127,18 @@ class Plan:
         return row
 
     def _decisions(self, decisions: list[Decision]) -> None:
-        """One row a decision, but for runs of HOLD: they lengthen the row that the run began with."""
+        """One row a decision, but for runs of idle ones: they lengthen the row that the run began with."""
         last = {decision.id: decision for decision in decisions}
         runs = self.memory.runs
         rows: dict[int, Row] = {}
         for decision in last.values():
-            hold = decision.verdict is Verdict.HOLD
             run = runs.get(decision.symbol)
-            if not hold or run is None or run[1] != decision.veto:
+            if not decision.is_idle or run is None or run[1:] != (decision.verdict, decision.veto):
                 seq = self.memory.seq
                 self.memory.seq += 1
                 rows[seq] = decision_row(decision, seq)
-                if hold:
-                    runs[decision.symbol] = (seq, decision.veto)
+                if decision.is_idle:
+                    runs[decision.symbol] = (seq, decision.verdict, decision.veto)
                 else:
                     runs.pop(decision.symbol, None)
                 continue

@@ -41,7 +41,7 @@ SERIES = 2_000
 
 
 class DecisionRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision; of a run of HOLD the last one, with how many there were and when the first was (UTC ms)."""
+    """A decision; of a run of idle ones the last, with how many there were and when the first was (UTC ms)."""
 
     seq: int
     decision: Decision
@@ -215,7 +215,7 @@ class Queries:
         limit: int = PAGE,
         offset: int = 0,
     ) -> list[DecisionRun]:
-        """Decisions and runs of HOLD, by time (of a run, that of its last). vetoed: only those, or only the others."""
+        """Decisions and runs of idle ones, by time (of a run: its last). vetoed: only those, or only the others."""
         pairs = [(decisions.c.symbol, symbol), (decisions.c.verdict, verdict), (decisions.c.id, decision_id)]
         query = _filtered(sa.select(decisions), decisions.c.time_ms, since_ms, until_ms, pairs)
         if vetoed is not None:
@@ -320,5 +320,5 @@ def _equity_down() -> sa.Select[Any]:
 
 
 def to_run(row: Fields) -> DecisionRun:
-    """A decision or run of HOLD from its row."""
+    """A decision or run of idle ones from its row."""
     return DecisionRun(seq=row["seq"], decision=to_decision(row), first_ms=row["first_ms"], count=row["count"])

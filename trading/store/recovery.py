@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from trading.domain.decisions import Verdict
 from trading.domain.orders import Fill
 from trading.domain.positions import Account, Position
 from trading.engine.state import FINISHED_ORDERS_KEPT, Record, SafetyState, SymbolState
 from trading.store.plan import Memory
-from trading.store.rows import to_breaker, to_order, to_record
+from trading.store.rows import to_breaker, to_decision, to_order, to_record
 from trading.store.schema import account, breaker, decisions, fills, orders, positions, safety, symbols
 
 _to_account = to_record(Account)
@@ -58,8 +57,8 @@ def load_memory(connection: sa.Connection) -> Memory:
     memory.place = max(place or 0 for place in last_places) + 1
     memory.seq = (connection.execute(sa.select(sa.func.max(decisions.c.seq))).scalar() or 0) + 1
     last = sa.select(sa.func.max(decisions.c.seq)).group_by(decisions.c.symbol)
-    runs = sa.select(decisions.c.symbol, decisions.c.seq, decisions.c.veto).where(
-        decisions.c.seq.in_(last), decisions.c.verdict == Verdict.HOLD.value
-    )
-    memory.runs = {symbol: (seq, veto) for symbol, seq, veto in connection.execute(runs)}
+    for row in connection.execute(sa.select(decisions).where(decisions.c.seq.in_(last))).mappings():
+        decision = to_decision(row)
+        if decision.is_idle:
+            memory.runs[decision.symbol] = (row["seq"], decision.verdict, decision.veto)
     return memory

@@ -201,7 +201,7 @@ corrections = Table(
 )
 Index("corrections_by_position", corrections.c.position_id)
 
-# A run of HOLD of one symbol is one row: times of the first and the last, their count, all else of the last.
+# A run of idle decisions of one symbol is one row: times of the first and the last, their count, all else of the last.
 decisions = Table(
     "decisions",
     metadata,

@@ -4,11 +4,15 @@ import { sentence } from "../format.ts";
 import { Tag } from "../ui/values.tsx";
 import { isRoutine } from "./vetoes.ts";
 
-/** What was decided; of a run of HOLD, how often. */
+/** What was decided; of a run, how often. */
 export function Verdict({ decision }: { decision: Decision }): JSX.Element {
-  if (decision.verdict === "hold") {
-    return <span class="muted">Hold{decision.count > 1 && ` × ${decision.count}`}</span>;
-  }
+  const times = decision.count > 1 && ` × ${decision.count}`;
+  if (decision.verdict === "hold") return <span class="muted">Hold{times}</span>;
   const tone = decision.veto === "" ? "info" : isRoutine(decision.veto) ? "plain" : "warn";
-  return <Tag tone={tone}>{sentence(decision.verdict)}</Tag>;
+  return (
+    <>
+      <Tag tone={tone}>{sentence(decision.verdict)}</Tag>
+      <span class="muted">{times}</span>
+    </>
+  );
 }

@@ -6,7 +6,7 @@ import type { Decision, Page } from "../api/types.ts";
 import { Verdict } from "../decisions/verdict.tsx";
 import { isRoutine } from "../decisions/vetoes.ts";
 import { VoteBar, Votes } from "../decisions/votes.tsx";
-import { decimal, price, quantity, score, sentence, words } from "../format.ts";
+import { decimal, phrase, price, quantity, score, sentence, words } from "../format.ts";
 import { news } from "../live/store.ts";
 import { href, refine, route } from "../router.ts";
 import { Choice, DateField, dayAfter, SymbolChoice } from "../ui/filters.tsx";
@@ -31,9 +31,10 @@ const COLUMNS: readonly Column<Decision>[] = [
     isWide: true,
     cell: (decision) => {
       if (decision.veto) {
+        const isQuiet = isRoutine(decision.veto);
         return (
-          <span class={isRoutine(decision.veto) ? "muted" : undefined} title={decision.veto_detail}>
-            vetoed: {decision.veto}
+          <span class={isQuiet ? "muted" : undefined} title={[decision.veto, decision.veto_detail].join(" ").trim()}>
+            {isQuiet ? phrase(decision.veto) : `vetoed: ${phrase(decision.veto)}`}
           </span>
         );
       }
@@ -76,7 +77,7 @@ export function Decisions(): JSX.Element {
           <DateField label="From (UTC)" name="since" />
           <DateField label="Until (UTC)" name="until" />
         </div>
-        <Panel title="Decisions, newest first; a run of HOLD is one line">
+        <Panel title="Decisions, newest first; runs of those that changed nothing are one line">
           {found.problem && found.data && <Failure problem={found.problem} />}
           {found.data ? (
             <>
@@ -149,7 +150,7 @@ function Detail({ id }: { id: string }): JSX.Element {
       </dl>
       {decision.veto && (
         <p class={isRoutine(decision.veto) ? "notice" : "notice notice--warn"}>
-          Vetoed by <strong>{decision.veto}</strong>
+          Vetoed: <strong>{phrase(decision.veto)}</strong> <code>{decision.veto}</code>
           {decision.veto_detail && `: ${decision.veto_detail}`}
         </p>
       )}

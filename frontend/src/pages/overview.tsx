@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { EquityChart } from "../charts/equity.tsx";
 import { Verdict } from "../decisions/verdict.tsx";
-import { duration, price, quantity, score, words } from "../format.ts";
+import { duration, phrase, price, quantity, score, words } from "../format.ts";
 import { HealthPanel } from "../health/lamps.tsx";
 import { botState } from "../live/state.ts";
 import { status, statusProblem } from "../live/status.ts";
@@ -37,13 +37,6 @@ function Standing({ found }: { found: Status }): JSX.Element {
     <div class="stack">
       <Now found={found} />
       <Figures found={found} />
-      <div class="columns">
-        <EquityChart />
-        <div class="stack">
-          <HealthPanel />
-          <Limits codes={LIMITS} />
-        </div>
-      </div>
       <Panel title="Open positions" tools={<More page="positions" />}>
         <Table
           caption="Open positions"
@@ -53,6 +46,13 @@ function Standing({ found }: { found: Status }): JSX.Element {
           empty={isReady.value ? "Nothing is held." : "Loading …"}
         />
       </Panel>
+      <div class="columns">
+        <EquityChart />
+        <div class="stack">
+          <HealthPanel />
+          <Limits codes={LIMITS} />
+        </div>
+      </div>
       <Performance />
       <div class="halves">
         <Panel title="Last decisions" tools={<More page="decisions" />}>
@@ -174,7 +174,7 @@ const DECISIONS: readonly Column<Decision>[] = [
     isWide: true,
     cell: (decision) => (
       <a href={href("decisions", { id: decision.id })} aria-label={`Why: ${decision.symbol}`}>
-        {decision.veto || "votes"}
+        {decision.veto ? phrase(decision.veto) : "votes"}
       </a>
     ),
   },

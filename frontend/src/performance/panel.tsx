@@ -8,6 +8,9 @@ import { news } from "../live/store.ts";
 import { Panel, Waiting } from "../ui/page.tsx";
 import { Profit, Unknown } from "../ui/values.tsx";
 
+/** Annualised, a few days of luck look like genius: ratios over less say nothing yet. */
+const RATIOS_FROM_MS = 30 * 24 * 3_600_000;
+
 export function Performance(): JSX.Element {
   const found = useResource<Metrics>("/metrics/realtime", {}, news.metrics);
   return (
@@ -19,13 +22,14 @@ export function Performance(): JSX.Element {
 
 function Figures({ of: { equity, trades } }: { of: Metrics }): JSX.Element {
   const spanMs = equity.start && equity.end ? Date.parse(equity.end) - Date.parse(equity.start) : 0;
-  const basis = `over ${duration(spanMs)}, annualised`;
+  const isShort = spanMs < RATIOS_FROM_MS;
+  const basis = `over ${duration(spanMs)}, ${isShort ? "too short to tell" : "annualised"}`;
   return (
     <dl class="metrics">
-      <Metric name="Sharpe ratio" more={basis}>
+      <Metric name="Sharpe ratio" more={basis} isFaint={isShort}>
         {number(equity.sharpe)}
       </Metric>
-      <Metric name="Sortino ratio" more={basis}>
+      <Metric name="Sortino ratio" more={basis} isFaint={isShort}>
         {number(equity.sortino)}
       </Metric>
       <Metric name="Drawdown now" more={equity.drawdown_pct > 0 ? "below the highest equity" : "at the highest equity"}>
@@ -56,11 +60,18 @@ function Figures({ of: { equity, trades } }: { of: Metrics }): JSX.Element {
   );
 }
 
-function Metric({ name, more, children }: { name: string; more: string; children: ComponentChildren }): JSX.Element {
+interface MetricProps {
+  name: string;
+  more: string;
+  isFaint?: boolean;
+  children: ComponentChildren;
+}
+
+function Metric({ name, more, isFaint = false, children }: MetricProps): JSX.Element {
   return (
     <div class="metric">
       <dt>{name}</dt>
-      <dd class="metric__value numeric">{children}</dd>
+      <dd class={`metric__value numeric${isFaint ? " muted" : ""}`}>{children}</dd>
       <dd class="metric__more">{more}</dd>
     </div>
   );

@@ -68,7 +68,7 @@ class Judge:
         capital = min(config.capital, account.start_capital)
         gross, places = ZERO, 0
         for symbol in config.instruments:
-            quantity = world.owned_by_bot(symbol) + self._may_buy(bot, symbol)
+            quantity = world.owned_by_bot(symbol) + self._may_buy(bot, symbol) - self._unheard_of(bot, symbol)
             if symbol == intent.symbol:
                 quantity += intent.quantity
             value = quantity * world.lower_close(symbol)
@@ -89,6 +89,21 @@ class Judge:
                 o.remaining
                 for o in self.world.open_orders(symbol)
                 if o.intent.side is Side.BUY and not _is_given_up(given_up.get(o.intent.client_order_id))
+            ),
+            ZERO,
+        )
+
+    def _unheard_of(self, bot: Bot, symbol: str) -> Decimal:
+        """What such an order has bought, as long as the bot has not heard of it: nobody could know."""
+        if not self.world.promise_is_broken:
+            return ZERO
+        known = bot.engine.state.orders
+        bought = (o for o in self.world.orders_of_bot() if o.intent.side is Side.BUY and o.intent.symbol == symbol)
+        return sum(
+            (
+                o.filled - known[o.intent.client_order_id].filled_quantity
+                for o in bought
+                if _is_given_up(known.get(o.intent.client_order_id))
             ),
             ZERO,
         )

@@ -108,7 +108,8 @@ def test_a_person_clears_a_halt_and_the_measures_begin_anew() -> None:
     assert not rig.engine.state.safety.halted
     rig.candle("39.9")
     assert not rig.engine.state.safety.halted
-    assert rig.engine.state.breaker.total_peak == Decimal(9400)
+    assert rig.engine.state.breaker.day_peak == Decimal(9400)
+    assert rig.engine.state.breaker.total_peak == Decimal(10_000), "what had not tripped keeps what it has counted"
 
 
 @pytest.mark.parametrize("clears", [False, True])
@@ -120,6 +121,41 @@ def test_a_daily_halt_ends_with_the_day_only_if_so_set(clears: bool) -> None:
     assert rig.engine.state.safety.halted
     rig.tick(1)
     assert bool(rig.engine.state.safety.halted) is not clears
+
+
+def test_lifting_a_pause_makes_no_loss_undone() -> None:
+    rig = rig_holding()
+    rig.candle("60")  # 4 % under the peak
+    rig.command(CommandKind.PAUSE, reason="lunch")
+    rig.command(CommandKind.RESUME, reason="back")
+    rig.candle("49")
+    assert rig.engine.state.safety.halt_code == "DRAWDOWN_DAILY", "5.1 % in the day"
+
+
+def test_a_daily_halt_that_would_clear_itself_does_not_take_a_graver_one_with_it() -> None:
+    rig = rig_holding(BreakerLimits(daily_clears=True, weekly_drawdown_pct=Decimal("5.5")))
+    rig.candle("49")
+    assert rig.engine.state.safety.halt_codes == ("DRAWDOWN_DAILY",)
+    rig.candle("40")
+    assert rig.engine.state.safety.halt_codes == ("DRAWDOWN_DAILY", "DRAWDOWN_WEEKLY")
+    assert trips(rig)[-1] == (TripLevel.HALT, "DRAWDOWN_WEEKLY")
+    rig.tick(day_of(rig.now) + DAY_MS - rig.now)
+    assert rig.engine.state.safety.halted
+    rig.command(CommandKind.RESUME, reason="both looked at")
+    assert not rig.engine.state.safety.halted
+    rig.candle("39.9")
+    assert not rig.engine.state.safety.halted
+
+
+def test_a_restart_is_no_new_day() -> None:
+    rig = rig_holding(BreakerLimits(daily_clears=True))
+    rig.candle("40")
+    rig.candle("100")  # inside the limit again
+    again = Rig(config(breaker=BreakerLimits(daily_clears=True)), state=rig.engine.state)
+    again.now = rig.now
+    again.send(Started(time_ms=again.now, bot_id=BOT))
+    again.candle("100")
+    assert again.engine.state.safety.halt_codes == ("DRAWDOWN_DAILY",)
 
 
 def lose_a_trade(rig: Rig) -> None:

@@ -20,7 +20,7 @@ class VoteView(Model):
 
 
 class DecisionView(Model):
-    """A decision; of a run of HOLD the last one, with how many there were and when the first was."""
+    """A decision; of a run of idle ones (HOLD, nothing to enter or exit) the last, their count and the first time."""
 
     id: str = Field(examples=[ID_EXAMPLE])
     symbol: str = Field(examples=["BTC/USDT"])

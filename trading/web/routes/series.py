@@ -33,7 +33,7 @@ def decisions(
     verdict: Annotated[Verdict | None, Query(description="only with this verdict")] = None,
     vetoed: Annotated[bool | None, Query(description="only those that something stood against, or only others")] = None,
 ) -> Page[DecisionView]:
-    """Decisions with their votes, newest first; a run of HOLD is one item."""
+    """Decisions with their votes, newest first; a run of idle ones (HOLD, or nothing to enter or exit) is one item."""
     found = queries.decisions(
         symbol=symbol,
         verdict=verdict,
