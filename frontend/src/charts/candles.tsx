@@ -5,6 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { useResource } from "../api/resource.ts";
 import type { CandleSeries, Decision, Page, Position, Trade } from "../api/types.ts";
 import { isRoutine } from "../decisions/vetoes.ts";
+import { vetoWords } from "../decisions/words.ts";
 import { moment, price, signed, words } from "../format.ts";
 import { candles, news, positions } from "../live/store.ts";
 import { href } from "../router.ts";
@@ -142,7 +143,7 @@ function happeningsOf(
       kind: "veto",
       time_ms: decision.time_ms - 1,
       text: "",
-      what: `Vetoed: ${decision.veto}`,
+      what: `Vetoed: ${vetoWords(decision.veto)}`,
       at: decision.price,
       profit: null,
     });

@@ -2,7 +2,9 @@
 
 import type { JSX } from "preact";
 import { CandleChart } from "../charts/candles.tsx";
+import { isRoutine } from "../decisions/vetoes.ts";
 import { Votes } from "../decisions/votes.tsx";
+import { vetoWords } from "../decisions/words.ts";
 import { decimal, money, price, quantity, score, sentence, words } from "../format.ts";
 import { status } from "../live/status.ts";
 import { decisions, positions } from "../live/store.ts";
@@ -70,7 +72,12 @@ function LastDecision({ symbol }: { symbol: string }): JSX.Element {
       <p class="muted">
         Score {score(last.score)}, confidence {decimal(String(last.confidence * 100), 0)} %, {words(last.regime)},{" "}
         <Time at={last.time} as="full" /> UTC
-        {last.veto && `, vetoed by ${last.veto}`}
+        {last.veto && (
+          <>
+            {isRoutine(last.veto) ? ", " : ", vetoed: "}
+            <span title={last.veto}>{vetoWords(last.veto)}</span>
+          </>
+        )}
       </p>
       <Votes votes={last.votes} />
     </Panel>
