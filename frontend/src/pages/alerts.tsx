@@ -23,10 +23,10 @@ const isTesting = signal(false);
 
 const COLUMNS: readonly Column<ListedAlert>[] = [
   { label: "Told", isTitle: true, cell: ({ alert }) => <Time at={alert.created_at} as="full" /> },
-  { label: "Level", cell: ({ alert }) => <Tag tone={TONES[alert.level] ?? "plain"}>{alert.level}</Tag> },
-  { label: "Code", isWide: true, cell: ({ alert }) => alert.code },
-  { label: "What", isText: true, cell: ({ alert }) => alert.text },
-  { label: "Channels", isWide: true, cell: (listed) => <Deliveries listed={listed} /> },
+  { label: "Level", isBare: true, cell: ({ alert }) => <Tag tone={TONES[alert.level] ?? "plain"}>{alert.level}</Tag> },
+  { label: "What", isText: true, isBare: true, cell: ({ alert }) => alert.text },
+  { label: "Code", isBare: true, cell: ({ alert }) => <span class="small muted">{alert.code}</span> },
+  { label: "Channels", cell: (listed) => <Deliveries listed={listed} /> },
   {
     label: "Seen",
     cell: ({ alert }) => (alert.acknowledged_at ? <Time at={alert.acknowledged_at} /> : <span class="muted nowrap">not yet</span>),
@@ -68,6 +68,7 @@ export function Alerts(): JSX.Element {
             <>
               <Table
                 caption="Alerts"
+                isDense
                 columns={COLUMNS}
                 rows={found.data.items}
                 keyOf={({ alert }) => String(alert.seq)}

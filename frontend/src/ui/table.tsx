@@ -11,6 +11,8 @@ export interface Column<T> {
   /** Whether it needs a card's whole width: one line of it, or a text. */
   readonly isWide?: boolean;
   readonly isText?: boolean;
+  /** Whether a card shows it without its label: it says itself what it is. */
+  readonly isBare?: boolean;
   /** Whether a card leaves it out. */
   readonly isMinor?: boolean;
   /** Whether it holds buttons, which stand at the end of the line. */
@@ -22,6 +24,8 @@ interface Props<T> {
   caption: string;
   /** Whether the caption is only for those who do not see the heading above. */
   isCaptionHidden?: boolean;
+  /** Whether cards are as short as can be: a log of many, of which few are read in full. */
+  isDense?: boolean;
   columns: readonly Column<T>[];
   rows: readonly T[];
   keyOf: (row: T) => string;
@@ -29,10 +33,11 @@ interface Props<T> {
   empty: ComponentChild;
 }
 
-export function Table<T>({ caption, isCaptionHidden = true, columns, rows, keyOf, empty }: Props<T>): JSX.Element {
+export function Table<T>(props: Props<T>): JSX.Element {
+  const { caption, isCaptionHidden = true, isDense = false, columns, rows, keyOf, empty } = props;
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   return (
-    <table class="table">
+    <table class={isDense ? "table table--dense" : "table"}>
       <caption class={isCaptionHidden ? "hidden" : undefined}>{caption}</caption>
       <thead>
         <tr>
@@ -65,6 +70,7 @@ function classOf<T>(column: Column<T>): string | undefined {
     (column.isWide || column.isText || column.isActions) && "card-wide",
     column.isText && "card-text",
     column.isActions && "card-actions",
+    column.isBare && "card-bare",
     column.isMinor && "card-minor",
   ];
   return found.filter(Boolean).join(" ") || undefined;
