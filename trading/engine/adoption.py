@@ -7,7 +7,7 @@ lost cannot be placed: they block entries in their symbol until `tradebot resolv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ NOT_REMEMBERED = "NOT_REMEMBERED"
 RESOLVED = "RESOLVED"
 IGNORED = "IGNORED"
 LEGS_AHEAD = 50
+LAST = 1_000_000_000
 ADOPTED_STOP_SHARE = Decimal("0.05")
 CHOICES = ("adopt", "ignore", "close")
 
@@ -48,7 +49,7 @@ def adopt_report(desk: Desk, report: OrderReport) -> Order | None:
 def oldest_first(desk: Desk, reports: Sequence[OrderReport]) -> Sequence[OrderReport]:
     """The reports with those of unstored orders last, in the order in which their positions sent them.
 
-    Each of them tells which id the position's next one has.
+    Each of them tells which ids the position's next ones have. Those that nothing explains come last of all.
     """
     unstored = [
         r for r in reports if r.client_order_id.startswith(desk.tag) and r.client_order_id not in desk.state.orders
@@ -56,12 +57,19 @@ def oldest_first(desk: Desk, reports: Sequence[OrderReport]) -> Sequence[OrderRe
     if not unstored:
         return reports
     legs: dict[str, int] = {}
-    for report in unstored:
-        position = desk.state.positions.get(report.symbol)
-        if position is not None:
-            legs.update((order_id, leg) for order_id, _, leg in _next_ids(desk, position))
-    unstored.sort(key=lambda report: legs.get(report.client_order_id, 0))
+    for symbol in {report.symbol for report in unstored} & desk.state.positions.keys():
+        legs.update(_legs_of(desk, desk.state.positions[symbol], {report.client_order_id for report in unstored}))
+    unstored.sort(key=lambda report: legs.get(report.client_order_id, LAST))
     return [*(report for report in reports if report not in unstored), *unstored]
+
+
+def _legs_of(desk: Desk, position: Position, ids: Set[str]) -> dict[str, int]:
+    """The legs of those ids that are the position's next ones: each that is found shows more that may follow it."""
+    legs: dict[str, int] = {}
+    while found := {order_id: leg for order_id, _, leg in _next_ids(desk, position) if order_id in ids}:
+        legs.update(found)
+        position = replace(position, orders_placed=max(found.values()))
+    return legs
 
 
 def ask_for_unstored(desk: Desk, position: Position) -> None:

@@ -34,6 +34,7 @@ _VOLATILE = (
     "next_token",
     "entry_times",
     "called_for_person",
+    "bare_told",
 )
 
 
@@ -46,6 +47,7 @@ class Desk:
     that had all they need when last looked at, and wait for nothing: until they or their orders change, there is
     nothing to plan. shortfalls: what the account last lacked of a position, and since when. short_since: since when
     less is free than an exit wants to sell. called_for_person: orders in doubt of which a person has been told.
+    bare_told: when a person was last told that a position can neither be protected nor sold.
     """
 
     def __init__(self, config: EngineConfig, state: EngineState) -> None:
@@ -68,6 +70,7 @@ class Desk:
         self.reconciled_ms = 0
         self.next_token = 1
         self.called_for_person: dict[str, None] = {}
+        self.bare_told: dict[str, int] = {}
         self.entry_times: deque[int] = deque()
         self._marked: dict[str, Any] = {}
         self.mark()

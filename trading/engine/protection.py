@@ -22,6 +22,8 @@ from trading.engine.portfolio import close_position
 
 TRAIL_STEP = Decimal("0.1")
 RETRY_DOUBLINGS = 6
+STUCK_MS = 60_000
+STUCK_AGAIN_MS = 600_000
 _ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 
 
@@ -277,6 +279,24 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
         since = desk.state.now_ms
     if since != position.unprotected_since_ms:
         desk.state.put(replace(position, unprotected_since_ms=since))
+    _tell_if_stuck(desk, position, since)
+
+
+def _tell_if_stuck(desk: Desk, position: Position, since: int | None) -> None:
+    """Tell a person of a position that has no stop and cannot be sold either, again and again while it is so."""
+    symbol, now = position.symbol, desk.state.now_ms
+    if since is None or not position.exit_reason:  # what is only bare is closed, and that is told
+        desk.bare_told.pop(symbol, None)
+        return
+    told = desk.bare_told.get(symbol)
+    if now - (since if told is None else told) < (STUCK_MS if told is None else STUCK_AGAIN_MS):
+        return
+    desk.bare_told[symbol] = now
+    text = (
+        f"{symbol} has had no stop for {(now - since) / 1000:.0f} s and could not be sold ({position.exit_reason}): "
+        "look at its orders and balance at the exchange"
+    )
+    desk.notify(Level.CRITICAL, "UNPROTECTED", text, symbol)
 
 
 def _note_steady(desk: Desk, symbol: str) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from trading.domain.actions import Level
 from trading.domain.events import AccountSnapshot, OrderReport
 from trading.domain.instruments import ZERO
-from trading.domain.orders import OrderState
+from trading.domain.orders import OrderState, Side
 from trading.domain.positions import Account, Balance, Position
 from trading.engine.adoption import oldest_first
 from trading.engine.desk import Desk
@@ -70,7 +70,7 @@ def _compare_holding(desk: Desk, symbol: str) -> None:
     """
     position = desk.state.positions.get(symbol)
     missing = _missing(desk, position) if position is not None else ZERO
-    if position is None or not missing:
+    if position is None or not missing or _is_sale_untold(desk, symbol):
         desk.shortfalls.pop(symbol, None)
         return
     seen = desk.shortfalls.get(symbol)
@@ -79,6 +79,15 @@ def _compare_holding(desk: Desk, symbol: str) -> None:
     elif desk.state.now_ms - seen[1] >= desk.config.timing.missing_ms:
         del desk.shortfalls[symbol]
         book_shortfall(desk, position, missing, f"not in the account at {desk.state.now_ms}")
+
+
+def _is_sale_untold(desk: Desk, symbol: str) -> bool:
+    """Whether a sale may have happened that is not booked yet: then it explains what is missing, and will be booked."""
+    return any(
+        order.intent.side is Side.SELL
+        and (order.state is OrderState.UNKNOWN or order.reported_filled > order.filled_quantity)
+        for order in desk.state.live_orders(symbol)
+    )
 
 
 def _missing(desk: Desk, position: Position) -> Decimal:

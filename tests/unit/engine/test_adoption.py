@@ -9,7 +9,7 @@ from tests.support.builders import BOT, BTC, ENTER, D, config
 from tests.support.rig import Rig
 from trading.domain.events import CommandKind, OrderFound, OrderReport, Started
 from trading.domain.orders import OrderState, OrderType, Purpose, Side
-from trading.engine.adoption import NOT_REMEMBERED
+from trading.engine.adoption import LEGS_AHEAD, NOT_REMEMBERED
 from trading.engine.ids import bot_tag, client_order_id
 from trading.engine.state import EngineState
 
@@ -183,3 +183,26 @@ def test_nothing_is_resolved_before_the_account_has_been_read() -> None:
     rig.command(CommandKind.RESOLVE, LOST, "adopt")
     assert rig.notes() == ["CANNOT_RESOLVE"]
     assert rig.order(LOST).code == NOT_REMEMBERED
+
+
+def test_a_stop_that_was_moved_very_often_while_nothing_could_be_stored_is_recognised() -> None:
+    """Its id lies further ahead than one look; each order before it shows the next ones."""
+    rig = Rig.holding()
+    position = rig.position
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    again = Rig(rig.engine.config, rig.engine.state)
+    again.now = rig.now
+    again.send(Started(time_ms=again.now, bot_id=BOT))
+    last = position.orders_placed + 2 * LEGS_AHEAD + 10
+
+    def sent(leg: int) -> OrderReport:
+        order_id = client_order_id(BOT, position.id, Purpose.STOP, leg)
+        state = OrderState.OPEN if leg == last else OrderState.CANCELED
+        return replace(rig.report(stop.id, state), client_order_id=order_id)
+
+    later = [sent(leg) for leg in range(last, position.orders_placed, -1)]
+    again.snapshot(*later, rig.report(stop.id, OrderState.CANCELED), USDT="9000", BTC="10")
+    (live,) = again.engine.state.live_orders(BTC.symbol)
+    assert live.id == later[0].client_order_id
+    assert live.code == ""
+    assert again.submitted() == []

@@ -1,0 +1,69 @@
+"""Coins that are missing because a sale is not booked yet, and positions that can neither be protected nor sold."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.support.builders import BTC
+from tests.support.rig import Rig
+from trading.domain.events import AccountSnapshot, CommandKind
+from trading.domain.orders import OrderState, Purpose
+from trading.domain.positions import Balance
+
+LONG_MS = 31_000
+
+
+def test_a_sale_whose_trades_are_late_is_no_shortfall() -> None:
+    """The status is there before the trades: writing the coins off would book their proceeds as somebody else's."""
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    trade = rig.a_fill(stop.id, "10", "98")
+    rig.tick(300_000)
+    for _ in range(3):
+        rig.snapshot_again(rig.report(stop.id, OrderState.FILLED, "10"), USDT="9980")
+        assert "POSITION_CORRECTED" not in rig.notes()
+        rig.tick(LONG_MS)
+    rig.found(stop.id, OrderState.FILLED, "10", trade)
+    assert "SOLD_NOT_HELD" not in rig.notes()
+    assert rig.is_flat
+    assert rig.cash == 9980
+
+
+def test_an_exit_of_unknown_outcome_is_no_shortfall() -> None:
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    rig.cancelled(stop.id)
+    rig.snapshot()
+    leaving = rig.one(Purpose.EXIT)
+    trade = rig.a_fill(leaving, "10", "101")
+    rig.unknown(leaving)
+    for _ in range(3):
+        rig.tick(LONG_MS)
+        if leaving in rig.queries():
+            rig.absent(leaving, conclusive=False)
+        rig.snapshot_again(USDT="10010")
+        assert "POSITION_CORRECTED" not in rig.notes()
+    rig.found(leaving, OrderState.FILLED, "10", trade)
+    assert "SOLD_NOT_HELD" not in rig.notes()
+    assert rig.is_flat
+    assert rig.cash == 10_010
+
+
+def test_a_position_that_cannot_be_sold_is_told_and_told_again() -> None:
+    """Its coins are locked by an order that is not the bot's: only a person can help."""
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    rig.cancelled(stop.id)
+    told: list[int] = []
+    for second in range(700):
+        if rig.fetched():
+            locked = {"USDT": Balance(Decimal(9_000)), "BTC": Balance(Decimal(0), Decimal(10))}
+            rig.send(AccountSnapshot(time_ms=rig.now, token=rig.token, balances=locked))
+            told += [second] * rig.notes().count("UNPROTECTED")
+        rig.tick(1_000)
+        told += [second] * rig.notes().count("UNPROTECTED")
+    assert len(told) == 2
+    assert 55 <= told[0] <= 65
+    assert told[1] - told[0] >= 595
