@@ -55,7 +55,8 @@ def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
     state = desk.state
     instrument = desk.instrument(fill.symbol)
     state.put(fill)
-    position = state.positions.get(fill.symbol) or _reopened(order, fill)
+    held = state.positions.get(fill.symbol)
+    position = _reopened(order, fill) if held is None or _is_from_before(held, order, fill) else held
     account = _account(state)
     value = fill.price * fill.quantity
     if fill.side is Side.BUY:
@@ -84,7 +85,15 @@ def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
     if position.quantity < 0:
         account, position = _oversold(desk, account, position, fill)
     state.put(account)
-    state.put(position)
+    if held is None or position.id == held.id:
+        state.put(position)
+    else:
+        close_position(desk, position)
+
+
+def _is_from_before(held: Position, order: Order, fill: Fill) -> bool:
+    """Whether an earlier position's order has sold before this one was opened: none of its coins, then."""
+    return fill.side is Side.SELL and order.intent.position_id != held.id and fill.time_ms < held.opened_ms
 
 
 def book_shortfall(desk: Desk, position: Position, missing: Decimal, note: str) -> Position:

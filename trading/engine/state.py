@@ -184,7 +184,7 @@ class EngineState:
         before = self.positions.get(symbol)
         if not position.is_closed:
             self.positions[symbol] = position
-        elif before is not None:
+        elif before is not None and before.id == position.id:
             del self.positions[symbol]
         return partial(_put_back, self.positions, symbol, before)
 

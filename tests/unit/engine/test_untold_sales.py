@@ -67,3 +67,39 @@ def test_a_position_that_cannot_be_sold_is_told_and_told_again() -> None:
     assert len(told) == 2
     assert 55 <= told[0] <= 65
     assert told[1] - told[0] >= 595
+
+
+def test_a_sale_of_the_position_before_is_not_booked_on_the_present_one() -> None:
+    """Its coins were written off, and the next position was opened, before the old stop's sale was told."""
+    rig = Rig.holding("2")
+    first = rig.position.id
+    entry, stop = rig.engine.state.live_orders(BTC.symbol)
+    rig.cancelled(entry.id, "2")
+    trade = rig.a_fill(stop.id, "2", "98")
+    rig.tick(300_000)
+    for _ in range(200):
+        if rig.is_flat:
+            break
+        if rig.fetched():
+            rig.snapshot(rig.report(entry.id, OrderState.CANCELED, "2"), USDT="9996")
+        for order_id in rig.queries():
+            rig.absent(order_id)
+        for intent in rig.submitted():
+            rig.reject(intent.client_order_id)
+        rig.tick(1_000)
+    assert rig.is_flat
+    rig.command(CommandKind.RESUME, reason="looked at it")
+    second = rig.entered("97")
+    bought = rig.order(second).intent.quantity
+    rig.fill(second, str(bought), "97")
+    protecting = rig.one(Purpose.STOP)
+    rig.accept(protecting)
+    cash = rig.cash
+    told = rig.report(stop.id, OrderState.FILLED, "2", trade)
+    rig.snapshot_again(told, rig.report(protecting, OrderState.OPEN), USDT="9000", BTC=str(bought))
+    assert "SOLD_NOT_HELD" in rig.notes(), "a person must look: the books said that these coins were gone"
+    assert rig.position.id != first
+    assert (rig.position.quantity, rig.position.exit_reason) == (bought, "")
+    assert rig.cancels() == []
+    assert rig.state_of(protecting) is OrderState.OPEN
+    assert rig.cash == cash, "whose money it is a person must say"
