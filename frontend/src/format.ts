@@ -88,11 +88,6 @@ export function words(code: string): string {
   return code.replaceAll("_", " ");
 }
 
-/** A code as a person says it: `NOTHING_TO_EXIT` → `nothing to exit`. */
-export function phrase(code: string): string {
-  return words(code).toLowerCase();
-}
-
 /** `not_responding` → `Not responding`. */
 export function sentence(code: string): string {
   const text = words(code);

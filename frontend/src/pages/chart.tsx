@@ -2,9 +2,8 @@
 
 import type { JSX } from "preact";
 import { CandleChart } from "../charts/candles.tsx";
-import { isRoutine } from "../decisions/vetoes.ts";
+import { isRoutine, vetoWords } from "../decisions/vetoes.ts";
 import { Votes } from "../decisions/votes.tsx";
-import { vetoWords } from "../decisions/words.ts";
 import { decimal, money, price, quantity, score, sentence, words } from "../format.ts";
 import { status } from "../live/status.ts";
 import { decisions, positions } from "../live/store.ts";

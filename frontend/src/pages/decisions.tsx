@@ -4,9 +4,9 @@ import type { JSX } from "preact";
 import { useResource } from "../api/resource.ts";
 import type { Decision, Page } from "../api/types.ts";
 import { Verdict } from "../decisions/verdict.tsx";
-import { isRoutine } from "../decisions/vetoes.ts";
+import { isRoutine, vetoWords } from "../decisions/vetoes.ts";
 import { VoteBar, Votes } from "../decisions/votes.tsx";
-import { decimal, phrase, price, quantity, score, sentence, words } from "../format.ts";
+import { decimal, price, quantity, score, sentence, words } from "../format.ts";
 import { news } from "../live/store.ts";
 import { href, refine, route } from "../router.ts";
 import { Choice, DateField, dayAfter, SymbolChoice } from "../ui/filters.tsx";
@@ -34,7 +34,7 @@ const COLUMNS: readonly Column<Decision>[] = [
         const isQuiet = isRoutine(decision.veto);
         return (
           <span class={isQuiet ? "muted" : undefined} title={[decision.veto, decision.veto_detail].join(" ").trim()}>
-            {isQuiet ? phrase(decision.veto) : `vetoed: ${phrase(decision.veto)}`}
+            {isQuiet ? vetoWords(decision.veto) : `vetoed: ${vetoWords(decision.veto)}`}
           </span>
         );
       }
@@ -150,7 +150,7 @@ function Detail({ id }: { id: string }): JSX.Element {
       </dl>
       {decision.veto && (
         <p class={isRoutine(decision.veto) ? "notice" : "notice notice--warn"}>
-          Vetoed: <strong>{phrase(decision.veto)}</strong> <code>{decision.veto}</code>
+          Vetoed: <strong>{vetoWords(decision.veto)}</strong> <code>{decision.veto}</code>
           {decision.veto_detail && `: ${decision.veto_detail}`}
         </p>
       )}

@@ -3,7 +3,8 @@
 import type { JSX } from "preact";
 import { EquityChart } from "../charts/equity.tsx";
 import { Verdict } from "../decisions/verdict.tsx";
-import { duration, phrase, price, quantity, score, words } from "../format.ts";
+import { vetoWords } from "../decisions/vetoes.ts";
+import { duration, price, quantity, score, words } from "../format.ts";
 import { HealthPanel } from "../health/lamps.tsx";
 import { botState } from "../live/state.ts";
 import { status, statusProblem } from "../live/status.ts";
@@ -174,7 +175,7 @@ const DECISIONS: readonly Column<Decision>[] = [
     isWide: true,
     cell: (decision) => (
       <a href={href("decisions", { id: decision.id })} aria-label={`Why: ${decision.symbol}`}>
-        {decision.veto ? phrase(decision.veto) : "votes"}
+        {decision.veto ? vetoWords(decision.veto) : "votes"}
       </a>
     ),
   },

@@ -9,7 +9,7 @@ from pathlib import Path
 from trading.web import gauges
 
 ROOT = Path(__file__).parents[3]
-WORDS = ROOT / "frontend/src/decisions/words.ts"
+WORDS = ROOT / "frontend/src/decisions/vetoes.ts"
 REFUSING = (
     "domain/decisions.py",
     "engine/entries.py",
