@@ -20,7 +20,7 @@ import type { Column } from "../ui/table.tsx";
 import { Lamp, Money, Percent, Profit, Time } from "../ui/values.tsx";
 import { POSITION_COLUMNS } from "./positions.tsx";
 
-const FILLS_SHOWN = 8;
+const FILLS_SHOWN = 5;
 const LIMITS = ["LIMIT_OPEN_POSITIONS", "LIMIT_GROSS_EXPOSURE", "DRAWDOWN_DAILY", "DRAWDOWN_TOTAL", "LOSING_STREAK"];
 
 export function Overview(): JSX.Element {
