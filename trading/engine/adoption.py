@@ -8,7 +8,6 @@ lost cannot be placed: they block entries in their symbol until `tradebot resolv
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -19,13 +18,13 @@ from trading.domain.orders import Order, OrderIntent, OrderState, Purpose, Side
 from trading.domain.positions import Position, PositionSide
 from trading.engine.desk import Desk
 from trading.engine.ids import client_order_id
+from trading.engine.portfolio import distance_without_plan
 
 NOT_REMEMBERED = "NOT_REMEMBERED"
 RESOLVED = "RESOLVED"
 IGNORED = "IGNORED"
 LEGS_AHEAD = 50
 LAST = 1_000_000_000
-ADOPTED_STOP_SHARE = Decimal("0.05")
 CHOICES = ("adopt", "ignore", "close")
 
 
@@ -201,5 +200,5 @@ def _position_for(desk: Desk, order: Order) -> Position:
         side=PositionSide.LONG,
         opened_ms=desk.state.now_ms,
         decision_price=price,
-        stop_distance=desk.instrument(order.intent.symbol).price_up(price * ADOPTED_STOP_SHARE) if price else None,
+        stop_distance=distance_without_plan(desk, order.intent.symbol, price) if price else None,
     )

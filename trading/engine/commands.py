@@ -34,6 +34,7 @@ def on_command(desk: Desk, command: Command) -> set[str]:
         case CommandKind.RECONCILE:
             desk.fetch_account()
         case CommandKind.PROTECT:
+            desk.protecting = True
             for position in list(desk.state.positions.values()):
                 desk.state.put(replace(position, exit_reason="", exit_retry_ms=0, stop_retry_ms=0))
         case CommandKind.CANCEL_ORDER:

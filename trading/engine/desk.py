@@ -47,6 +47,7 @@ class Desk:
     that had all they need when last looked at, and wait for nothing: until they or their orders change, there is
     nothing to plan. shortfalls: what the account last lacked of a position, and since when. short_since: since when
     less is free than an exit wants to sell. called_for_person: orders in doubt of which a person has been told.
+    protecting: whether positions are only to get their stops, and none is to be closed: the bot is about to end.
     bare_told: when a person was last told that a position can neither be protected nor sold.
     """
 
@@ -57,6 +58,7 @@ class Desk:
         self.risk = RiskCheck(config.limits)
         self.ready = False
         self.entries_latched = ""
+        self.protecting = False
         self.actions: list[Action] = []
         self.activity: dict[str, int] = {}
         self.fetches: dict[int, tuple[int, dict[str, int]]] = {}

@@ -15,6 +15,8 @@ from trading.engine.desk import Desk
 from trading.engine.ids import decision_id
 from trading.engine.state import EngineState
 
+UNPLANNED_STOP_SHARE = Decimal("0.05")
+
 
 def equity(state: EngineState) -> Decimal:
     """What the bot is worth, in quote: cash and positions at the last price, less fees paid from outside. Exact."""
@@ -56,7 +58,7 @@ def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
     instrument = desk.instrument(fill.symbol)
     state.put(fill)
     held = state.positions.get(fill.symbol)
-    position = _reopened(order, fill) if held is None or _is_from_before(held, order, fill) else held
+    position = _reopened(desk, order, fill) if held is None or _is_from_before(held, order, fill) else held
     account = _account(state)
     value = fill.price * fill.quantity
     if fill.side is Side.BUY:
@@ -143,7 +145,12 @@ def _account(state: EngineState) -> Account:
     return state.account
 
 
-def _reopened(order: Order, fill: Fill) -> Position:
+def distance_without_plan(desk: Desk, symbol: str, price: Decimal) -> Decimal:
+    """How far under `price` (quote) the stop of a position rests that no decision has planned."""
+    return desk.instrument(symbol).price_up(price * UNPLANNED_STOP_SHARE)
+
+
+def _reopened(desk: Desk, order: Order, fill: Fill) -> Position:
     """A position for a fill that comes when none is open: of a late order. It is there only to be closed.
 
     It has an id of its own, since the order's position is over and stays as it was booked. The time alone would not do:
@@ -155,6 +162,7 @@ def _reopened(order: Order, fill: Fill) -> Position:
         side=PositionSide.LONG,
         opened_ms=fill.time_ms,
         decision_price=fill.price,
+        stop_distance=distance_without_plan(desk, fill.symbol, fill.price),
         exit_reason="late fill" if order.intent.purpose is Purpose.ENTRY else "fill after close",
     )
 

@@ -158,7 +158,7 @@ def _is_over(desk: Desk, position: Position) -> bool:
 
 def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], stops: list[Order]) -> Position:
     """Exits that follow from the orders: a stop that works or worked, a position bare for too long."""
-    if position.exit_reason or not position.bought:
+    if position.exit_reason or not position.bought or desk.protecting:
         return position
     if position.sold or any(o.triggered for o in stops):
         return request_exit(desk, position, "stop")

@@ -194,6 +194,38 @@ def test_protect_does_not_send_a_stop_beside_an_exit_on_its_way() -> None:
     assert rig.is_flat
 
 
+def test_protect_puts_a_stop_on_what_an_exit_has_not_sold() -> None:
+    """The last seconds of a stop are for that, not for asking the account and selling once more."""
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    rig.cancelled(stop.id)
+    rig.snapshot()
+    leaving = rig.one(Purpose.EXIT)
+    rig.fill(leaving, "4", "100")
+    rig.cancelled(leaving, "4", expired=True)
+    rig.command(CommandKind.PROTECT)
+    again = rig.one(Purpose.STOP)
+    assert rig.order(again).intent.quantity == 6
+    rig.accept(again)
+    rig.tick(60_000)
+    assert (rig.position.exit_reason, rig.state_of(again)) == ("", OrderState.OPEN)
+
+
+def test_protect_puts_a_stop_on_what_came_unplanned() -> None:
+    """A late fill of a position that is over is there to be sold; where that fails, it gets a stop all the same."""
+    rig = Rig.holding("2")
+    entry, stop = rig.engine.state.live_orders(BTC.symbol)
+    rig.cancelled(entry.id, "2")
+    rig.fill(stop.id, "2", "98")
+    assert rig.is_flat
+    rig.fill(entry.id, "5", "100")
+    assert rig.position.exit_reason == "late fill"
+    rig.command(CommandKind.PROTECT)
+    (late,) = [intent for intent in rig.submitted() if intent.purpose is Purpose.STOP]
+    assert (late.quantity, late.stop_price) == (5, 95)
+
+
 def test_stop_is_not_for_the_engine() -> None:
     rig = Rig.holding()
     rig.command(CommandKind.STOP, "flatten")
