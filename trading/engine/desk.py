@@ -169,6 +169,15 @@ class Desk:
         self.fetches[token] = (now, dict(self.activity))
         self.actions.append(FetchAccount(token))
 
+    def is_long_unknown(self, order: Order, at_ms: int) -> bool:
+        """Whether at `at_ms` nothing had been heard of the order for as long as a position may be bare."""
+        sent_ms = order.submitted_ms
+        return (
+            order.state is OrderState.UNKNOWN
+            and sent_ms is not None
+            and at_ms - sent_ms > self.config.timing.protect_ms
+        )
+
     def fresh_balance(self, symbol: str) -> Balance | None:
         """What the account holds of the symbol's base coin, if that was asked for after the last activity on it."""
         activity, balance = self.holdings.get(symbol, (-1, None))

@@ -189,6 +189,9 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
         if not _is_working(desk, order):
             desk.cancel(order)
     if stops or exits or not position.quantity:
+        is_old = desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms
+        if is_old and any(desk.is_long_unknown(order, desk.state.now_ms) for order in stops):
+            desk.fetch_account()  # coins that no order locks are evidence
         return
     balance = desk.fresh_balance(position.symbol)
     if balance is None:

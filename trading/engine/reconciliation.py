@@ -7,12 +7,12 @@ from decimal import Decimal
 from trading.domain.actions import Level
 from trading.domain.events import AccountSnapshot, OrderReport
 from trading.domain.instruments import ZERO
-from trading.domain.orders import OrderState, Side
+from trading.domain.orders import Order, OrderState, Purpose, Side
 from trading.domain.positions import Account, Balance, Position
-from trading.engine.adoption import oldest_first
+from trading.engine.adoption import is_left_to_a_person, oldest_first
 from trading.engine.desk import Desk
 from trading.engine.portfolio import book_shortfall
-from trading.engine.tracking import apply_report, is_known
+from trading.engine.tracking import apply_report, is_known, never_arrived
 
 _ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 
@@ -40,6 +40,8 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
         for order in desk.state.live_orders(symbol):
             if order.state in _ACKNOWLEDGED and order.id not in shown:
                 desk.query(order)
+            elif desk.is_long_unknown(order, asked[0]) and _cannot_rest(desk, order):
+                never_arrived(desk, order, "the account holds its coins, and too few are locked for it to rest")
         if symbol not in outdated:
             _compare_holding(desk, symbol)
     desk.reconciled_ms = desk.state.now_ms
@@ -79,6 +81,19 @@ def _compare_holding(desk: Desk, symbol: str) -> None:
     elif desk.state.now_ms - seen[1] >= desk.config.timing.missing_ms:
         del desk.shortfalls[symbol]
         book_shortfall(desk, position, missing, f"not in the account at {desk.state.now_ms}")
+
+
+def _cannot_rest(desk: Desk, order: Order) -> bool:
+    """Whether a stop's coins are there, and too few are locked for it to rest: on spot an order locks what it sells.
+
+    Should it come after all it is a late order: what it locks then is not the position's any more.
+    """
+    position = desk.state.positions.get(order.intent.symbol)
+    _, balance = desk.holdings[order.intent.symbol]
+    is_stop = order.intent.purpose is Purpose.STOP and not is_left_to_a_person(order)
+    return (
+        is_stop and position is not None and balance.locked < order.remaining and balance.free >= position.quantity > 0
+    )
 
 
 def _is_sale_untold(desk: Desk, symbol: str) -> bool:

@@ -189,7 +189,7 @@ def on_absent(desk: Desk, event: OrderAbsent) -> str | None:
         return order.intent.symbol
     order = replace(order, absences=absences, query_due_ms=None)
     if order.state in _AWAITING:
-        _never_arrived(desk, order, event.message)
+        never_arrived(desk, order, event.message)
     else:
         _lost_by_exchange(desk, order)
     return order.intent.symbol
@@ -207,7 +207,7 @@ def _absences_needed(desk: Desk, order: Order) -> int:
     return ABSENCES_NEEDED + desk.config.timing.missing_ms // desk.config.timing.query_ms
 
 
-def _never_arrived(desk: Desk, order: Order, why: str) -> None:
+def never_arrived(desk: Desk, order: Order, why: str) -> None:
     """Leave a tombstone: should it appear after all, it is cancelled and what it bought is sold."""
     _put(desk, replace(order, state=OrderState.REJECTED, code="ABSENT", message=why))
     desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id} never reached the exchange", order.intent.symbol)

@@ -144,7 +144,7 @@ class Plan:
                 continue
             row = decision_row(decision, run[0])
             if run[0] in rows:
-                row["first_ms"] = rows[run[0]]["first_ms"]
+                row["id"], row["first_ms"] = rows[run[0]]["id"], rows[run[0]]["first_ms"]
                 row["count"] += rows[run[0]]["count"]
             rows[run[0]] = row
         self._put("decisions", list(rows.values()))

@@ -201,7 +201,8 @@ corrections = Table(
 )
 Index("corrections_by_position", corrections.c.position_id)
 
-# A run of idle decisions of one symbol is one row: times of the first and the last, their count, all else of the last.
+# A run of idle decisions of one symbol is one row: its id is the first one's; times of the first and the last, their
+# count; all else is the last one's.
 decisions = Table(
     "decisions",
     metadata,

@@ -98,7 +98,7 @@ class Statements:
             schema.orders: insert_or_update(name, schema.orders, ["client_order_id"], place=place_if_changed),
             schema.fills: sa.insert(schema.fills),
             schema.corrections: sa.insert(schema.corrections),
-            schema.decisions: insert_or_update(name, schema.decisions, ["seq"], kept=["first_ms"], count=longer),
+            schema.decisions: insert_or_update(name, schema.decisions, ["seq"], kept=["id", "first_ms"], count=longer),
             schema.candles: insert_if_absent(name, schema.candles),
             schema.equity: insert_or_update(name, schema.equity, ["time_ms"]),
             schema.events: sa.insert(schema.events).inline(),

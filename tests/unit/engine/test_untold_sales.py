@@ -103,3 +103,42 @@ def test_a_sale_of_the_position_before_is_not_booked_on_the_present_one() -> Non
     assert rig.cancels() == []
     assert rig.state_of(protecting) is OrderState.OPEN
     assert rig.cash == cash, "whose money it is a person must say"
+
+
+def test_a_stop_of_which_nothing_is_heard_does_not_keep_a_position_bare() -> None:
+    """'Not found' proves nothing at this exchange. Coins that no order locks do: nothing rests, so they are sold."""
+    rig = Rig.started()
+    rig.fill(rig.entered("100"), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.unknown(stop)
+    sold: list[int] = []
+    for second in range(60):
+        rig.tick(1_000)
+        if stop in rig.queries():
+            rig.absent(stop, conclusive=False)
+        if rig.fetched():
+            rig.snapshot(USDT="9000", BTC="10")
+        sold += [second for intent in rig.submitted() if intent.purpose is Purpose.EXIT]
+        if sold:
+            break
+    assert 10 <= sold[0] <= 20
+    assert rig.state_of(stop) is OrderState.REJECTED, "a tombstone"
+    rig.fill(rig.one(Purpose.EXIT), "10", "99")
+    rig.found(stop, OrderState.OPEN, "0")
+    assert rig.cancels() == [stop], "come after all, it must not sell the owner's coins"
+
+
+def test_a_stop_of_which_nothing_is_heard_is_waited_for_while_it_locks_the_coins() -> None:
+    rig = Rig.started()
+    rig.fill(rig.entered("100"), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.unknown(stop)
+    for _ in range(60):
+        rig.tick(1_000)
+        assert not rig.submitted()
+        if stop in rig.queries():
+            rig.absent(stop, conclusive=False)
+        if rig.fetched():
+            locked = {"USDT": Balance(Decimal(9_000)), "BTC": Balance(Decimal(0), Decimal(10))}
+            rig.send(AccountSnapshot(time_ms=rig.now, token=rig.token, balances=locked))
+        assert not rig.submitted()

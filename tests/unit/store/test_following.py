@@ -200,14 +200,17 @@ def test_a_finished_order_that_becomes_live_again_is_told(journal: Journal) -> N
     assert [f.trade_id for f in found.fills] == ["t2"]
 
 
-def test_decisions_are_told_each_and_runs_of_hold_by_their_last(journal: Journal) -> None:
+def test_decisions_are_told_each_and_runs_by_their_last(journal: Journal) -> None:
     look = Look(journal)
     journal.commit(batch(decision(0), decision(1, Verdict.ENTER_LONG), decision(2), moved(2)))
     assert [run.decision.id for run in look.news().decisions] == [decision(1).id]
     journal.commit(batch(decision(3), decision(3, symbol=ETH), moved(3), moved(3, ETH)))
     assert look.news().decisions == []
-    told = {run.decision.symbol: (run.decision.id, run.count) for run in look.series().decisions}
-    assert told == {BTC: (decision(3).id, 2), ETH: (decision(3, symbol=ETH).id, 1)}
+    told = {
+        run.decision.symbol: (run.decision.id, run.count) for run in look.series().decisions
+    }  # of a run the first one's id
+    # A run has the id of its first: who holds it finds the run however long it grows.
+    assert told == {BTC: (decision(2).id, 2), ETH: (decision(3, symbol=ETH).id, 1)}
     assert look.series().decisions == []
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -170,15 +171,18 @@ def test_a_symbol_known_by_its_candles_is_not_one_that_was_handled(place: Place,
     assert rows(place, "SELECT count(*) FROM symbols") == [(2,)]
 
 
-def test_runs_of_hold_are_one_row(place: Place, journal: Journal) -> None:
+def test_runs_of_what_changed_nothing_are_one_row(place: Place, journal: Journal) -> None:
     journal.commit(batch(decision(0), decision(1), decision(1, symbol=ETH)))
     journal.commit(batch(decision(2), decision(3)))
     journal.commit(batch(decision(4, Verdict.ENTER_LONG), decision(5), decision(6, veto="PAUSED"), decision(7)))
+    nothing = partial(decision, verdict=Verdict.EXIT, veto="NOTHING_TO_EXIT")
+    journal.commit(batch(nothing(8), nothing(9)))
+    journal.commit(batch(nothing(10), decision(11, Verdict.EXIT), nothing(12), decision(13), nothing(14)))
     found = rows(place, "SELECT symbol, verdict, veto, first_ms, time_ms, count, score, id FROM decisions ORDER BY seq")
 
     def row(first: int, last: int, verdict: str = "hold", veto: str = "", symbol: str = BTC) -> tuple[object, ...]:
         times = T0 + first * MINUTE_MS, T0 + last * MINUTE_MS
-        return (symbol, verdict, veto, *times, last - first + 1, last / 100, f"{symbol}-{last}")
+        return (symbol, verdict, veto, *times, last - first + 1, last / 100, f"{symbol}-{first}")
 
     assert found == [
         row(0, 3),
@@ -187,6 +191,11 @@ def test_runs_of_hold_are_one_row(place: Place, journal: Journal) -> None:
         row(5, 5),
         row(6, 6, veto="PAUSED"),
         row(7, 7),
+        row(8, 10, "exit", "NOTHING_TO_EXIT"),
+        row(11, 11, "exit"),
+        row(12, 12, "exit", "NOTHING_TO_EXIT"),
+        row(13, 13),
+        row(14, 14, "exit", "NOTHING_TO_EXIT"),
     ]
 
 

@@ -149,7 +149,7 @@ def test_decisions_with_their_votes_and_runs(journal: Journal, queries: Queries)
     other, vetoed, run = queries.decisions()
     assert (vetoed.decision, vetoed.count, vetoed.first_ms) == (entry, 1, entry.time_ms)
     assert vetoed.decision.votes == VOTES
-    assert (run.decision, run.count, run.first_ms) == (decision(1), 2, T0)
+    assert (run.decision, run.count, run.first_ms) == (replace(decision(1), id=decision(0).id), 2, T0)
     assert queries.decisions(symbol=ETH) == [other]
     assert queries.decisions(verdict=Verdict.HOLD) == [other, run]
     assert queries.decisions(decision_id=entry.id) == [vetoed]
