@@ -72,7 +72,9 @@ def test_a_login_that_ends_leads_to_the_form_and_back(watch: Open, served: Serve
 
 
 def test_logging_out_shows_nothing_any_more(watch: Open, served: Served) -> None:
-    page = logged_in(watch, served).page
+    watched = logged_in(watch, served)
+    watched.expected = ["401"]  # of what was asked in the moment when the login ended
+    page = watched.page
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Password")).to_be_visible()
     page.reload()

@@ -211,9 +211,9 @@ class TestDecisions:
     @pytest.mark.parametrize(
         ("arguments", "found"),
         [
-            ([], [6, 5, 4, 1]),
+            ([], [6, 5, 2, 1]),
             (["--symbol", "ethusdt"], [6]),
-            (["--verdict", "hold"], [4]),
+            (["--verdict", "hold"], [2]),
             (["--verdict", "enter_long"], [5, 1]),
             (["--vetoed"], [5]),
             (["--id", f"{1:032x}"], [1]),
