@@ -66,10 +66,15 @@ def _spread(items: list[pytest.Item]) -> None:
     others: dict[Path, list[pytest.Item]] = {}
     for item in items:
         (containers if item.path.parent.name == "docker" else others).setdefault(item.path, []).append(item)
-    files = list(others.values())
-    for number, part in enumerate(containers.values()):
-        files.insert(len(others) * number // len(containers) + number, part)
-    items[:] = [item for file in files for item in file]
+    count, every = 0, sum(map(len, others.values())) / max(len(containers), 1)
+    dealt: list[pytest.Item] = []
+    waiting = list(containers.values())
+    for file in others.values():
+        if waiting and count >= every * (len(containers) - len(waiting)):
+            dealt += waiting.pop(0)
+        dealt += file
+        count += len(file)
+    items[:] = [*dealt, *(item for file in waiting for item in file)]
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,7 @@ def test_a_killed_bot_says_at_its_next_start_that_it_has_recovered_and_no_secret
         assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file.name
 
 
+@pytest.mark.soak  # a minute of waiting: a bot that is only started again shall not be told as gone
 def test_the_dashboard_tells_that_a_killed_bot_is_gone_and_that_it_is_back(tmp_path: Path, there: Service) -> None:
     (port,) = free_ports(1)
     environ = {"ALERT_URLS": f"json://127.0.0.1:{there.port}", "DASHBOARD_PORT": str(port)}

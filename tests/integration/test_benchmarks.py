@@ -43,7 +43,7 @@ def test_the_memory_benchmark_trades() -> None:
         lambda: restart(symbols=2, candles=800),
         lambda: checks(100),
         lambda: status(800, times=1),
-        lambda: latency(2, 4.0),
+        lambda: latency(2, 1.5),
         lambda: health_load.measure(1.0)[:1],
     ],
 )
