@@ -14,6 +14,7 @@ import pytest
 from tests.support.bots import Bot, ListFeed, LivelySignals, calm_batches, exchange_state, make_bot, url_of
 from tests.support.builders import BOT, BTC, ETH
 from tests.support.postgres import PASSWORD, URL_PASSWORD, PostgresServer
+from tests.support.processes import until
 from trading.domain.positions import Account
 from trading.engine.state import EngineState
 from trading.exit_codes import ExitCode
@@ -128,7 +129,7 @@ def test_the_lock_is_one_bot_s_and_names_it(url: str) -> None:
     latch_kill(engine, "owner", "why", 1)
     assert mark_effective_without_bot(engine, 2).effective_ms is None
     first.release()
-    assert bot_holder(engine) is None
+    until(lambda: bot_holder(engine) is None, "the server has noticed the end of the connection")
     assert mark_effective_without_bot(engine, 3).effective_ms == 3
     engine.dispose()
 
