@@ -83,7 +83,7 @@ def test_the_chart_has_candles_and_says_what_happened_at_them(owner: Watched, da
 
 
 def test_decisions_tell_every_vote_its_weight_and_reason(owner: Watched, dashboard: Dashboard) -> None:
-    # Three symbols: of more runs the oldest has ended. One that goes on takes the id of its last decision.
+    # Three symbols: of more runs the oldest has ended, and is shown as it stays.
     dashboard.wait_for("/decisions", lambda found: len(found["items"]) > 3, vetoed=True)
     page = owner.show("decisions?vetoed=true")
     page.get_by_role("link", name=re.compile("^Why: ")).last.click()

@@ -223,6 +223,15 @@ class Rig:
         assert intent.purpose is purpose
         return intent.client_order_id
 
+    def leaving(self) -> str:
+        """Close the position held in BTC/USDT up to the exit order; its id."""
+        (stop,) = self.engine.state.live_orders(BTC.symbol)
+        assert stop.intent.purpose is Purpose.STOP
+        self.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+        self.cancelled(stop.id)
+        self.snapshot()
+        return self.one(Purpose.EXIT)
+
     def cancels(self) -> list[str]:
         """The ids of the orders whose cancel was asked for in answer to the last event."""
         return [action.client_order_id for action in self.asked(CancelOrder)]

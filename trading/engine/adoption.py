@@ -55,11 +55,12 @@ def oldest_first(desk: Desk, reports: Sequence[OrderReport]) -> Sequence[OrderRe
     ]
     if not unstored:
         return reports
+    ids = {report.client_order_id for report in unstored}
     legs: dict[str, int] = {}
     for symbol in {report.symbol for report in unstored} & desk.state.positions.keys():
-        legs.update(_legs_of(desk, desk.state.positions[symbol], {report.client_order_id for report in unstored}))
+        legs.update(_legs_of(desk, desk.state.positions[symbol], ids))
     unstored.sort(key=lambda report: legs.get(report.client_order_id, LAST))
-    return [*(report for report in reports if report not in unstored), *unstored]
+    return [*(report for report in reports if report.client_order_id not in ids), *unstored]
 
 
 def _legs_of(desk: Desk, position: Position, ids: Set[str]) -> dict[str, int]:

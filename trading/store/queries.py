@@ -41,7 +41,7 @@ SERIES = 2_000
 
 
 class DecisionRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision; of a run of idle ones the last, with how many there were and when the first was (UTC ms)."""
+    """A decision; of a run of idle ones the last, by the id of the first, with their count and its time (UTC ms)."""
 
     seq: int
     decision: Decision

@@ -183,11 +183,7 @@ def test_protect_takes_back_an_exit_that_was_not_sent_so_that_the_stop_rests_aga
 
 def test_protect_does_not_send_a_stop_beside_an_exit_on_its_way() -> None:
     rig = Rig.holding()
-    (stop,) = rig.engine.state.live_orders(BTC.symbol)
-    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
-    rig.cancelled(stop.id)
-    rig.snapshot()
-    exit_ = rig.one(Purpose.EXIT)
+    exit_ = rig.leaving()
     rig.command(CommandKind.PROTECT)
     assert rig.submitted() == []
     rig.fill(exit_, "10", "100")
@@ -197,11 +193,7 @@ def test_protect_does_not_send_a_stop_beside_an_exit_on_its_way() -> None:
 def test_protect_puts_a_stop_on_what_an_exit_has_not_sold() -> None:
     """The last seconds of a stop are for that, not for asking the account and selling once more."""
     rig = Rig.holding()
-    (stop,) = rig.engine.state.live_orders(BTC.symbol)
-    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
-    rig.cancelled(stop.id)
-    rig.snapshot()
-    leaving = rig.one(Purpose.EXIT)
+    leaving = rig.leaving()
     rig.fill(leaving, "4", "100")
     rig.cancelled(leaving, "4", expired=True)
     rig.command(CommandKind.PROTECT)

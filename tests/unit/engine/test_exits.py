@@ -18,15 +18,6 @@ def stop_of(rig: Rig) -> str:
     return stop.id
 
 
-def leaving(rig: Rig) -> str:
-    """Close the held position up to the exit order; its id."""
-    stop = stop_of(rig)
-    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
-    rig.cancelled(stop)
-    rig.snapshot()
-    return rig.one(Purpose.EXIT)
-
-
 # -- the order of steps
 
 
@@ -190,7 +181,7 @@ def test_an_unanswered_cancel_is_asked_about_and_sent_again() -> None:
 
 def test_a_refused_exit_puts_the_stop_back_and_is_tried_again() -> None:
     rig = Rig.holding()
-    exit_ = leaving(rig)
+    exit_ = rig.leaving()
     rig.reject(exit_)
     assert "ORDER_REJECTED" in rig.notes()
     (stop,) = rig.submitted()
@@ -212,7 +203,7 @@ def test_a_refused_exit_puts_the_stop_back_and_is_tried_again() -> None:
 
 def test_each_refusal_doubles_the_wait_up_to_64_fold() -> None:
     rig = Rig.holding()
-    exit_ = leaving(rig)
+    exit_ = rig.leaving()
     waits = []
     for _ in range(9):
         rig.reject(exit_)
@@ -229,7 +220,7 @@ def test_each_refusal_doubles_the_wait_up_to_64_fold() -> None:
 @pytest.mark.parametrize("state", [OrderState.EXPIRED, OrderState.REJECTED])
 def test_an_exit_found_ended_without_a_fill_waits_like_a_refused_one(state: OrderState) -> None:
     rig = Rig.holding()
-    exit_ = leaving(rig)
+    exit_ = rig.leaving()
     rig.found(exit_, state)
     assert rig.position.exit_retry_ms == rig.now + 2_000
     assert rig.one(Purpose.STOP)
@@ -237,7 +228,7 @@ def test_an_exit_found_ended_without_a_fill_waits_like_a_refused_one(state: Orde
 
 def test_an_exit_that_expires_without_a_fill_waits_like_a_refused_one() -> None:
     rig = Rig.holding()
-    exit_ = leaving(rig)
+    exit_ = rig.leaving()
     rig.accept(exit_)
     rig.cancelled(exit_, expired=True)
     assert rig.position.exit_retry_ms == rig.now + 2_000
@@ -247,7 +238,7 @@ def test_an_exit_that_expires_without_a_fill_waits_like_a_refused_one() -> None:
 
 def test_an_exit_that_fills_in_part_and_expires_sells_the_rest_at_once() -> None:
     rig = Rig.holding()
-    exit_ = leaving(rig)
+    exit_ = rig.leaving()
     rig.fill(exit_, "4", "100")
     rig.cancelled(exit_, "4", expired=True)
     assert rig.fetched()
@@ -283,7 +274,7 @@ def test_stop_and_exit_refused_again_and_again_make_no_loop_within_one_instant()
 
 def test_an_exit_in_doubt_is_not_sent_again() -> None:
     rig = Rig.holding()
-    exit_ = leaving(rig)
+    exit_ = rig.leaving()
     rig.unknown(exit_)
     for _ in range(20):
         rig.tick(2_000)
@@ -296,7 +287,7 @@ def test_an_exit_in_doubt_is_not_sent_again() -> None:
 
 def test_an_exit_that_never_was_is_sent_anew_under_another_id() -> None:
     rig = Rig.holding()
-    exit_ = leaving(rig)
+    exit_ = rig.leaving()
     rig.unknown(exit_)
     rig.absent(exit_)
     rig.absent(exit_)
@@ -313,7 +304,7 @@ def test_a_fill_of_the_entry_after_the_close_opens_a_position_only_to_close_it()
     (entry,) = [o for o in rig.engine.state.live_orders(BTC.symbol) if o.intent.purpose is Purpose.ENTRY]
     first = rig.position.id
     rig.cancelled(entry.id, "4")
-    rig.fill(leaving(rig), "4", "100")
+    rig.fill(rig.leaving(), "4", "100")
     assert rig.is_flat
     rig.fill(entry.id, "3", "100")
     assert rig.position.id != first
@@ -332,7 +323,7 @@ def test_late_fills_of_one_instant_open_positions_of_their_own() -> None:
     rig = Rig.holding("4")
     (entry,) = [o for o in rig.engine.state.live_orders(BTC.symbol) if o.intent.purpose is Purpose.ENTRY]
     rig.cancelled(entry.id, "4")
-    rig.fill(leaving(rig), "4", "100")
+    rig.fill(rig.leaving(), "4", "100")
     ids = set()
     for _ in range(2):
         rig.fill(entry.id, "1", "100")

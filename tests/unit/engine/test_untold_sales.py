@@ -13,6 +13,12 @@ from trading.domain.positions import Balance
 LONG_MS = 31_000
 
 
+def show_locked(rig: Rig) -> None:
+    """The answer to the last question about the account: an order locks all coins."""
+    locked = {"USDT": Balance(Decimal(9_000)), "BTC": Balance(Decimal(0), Decimal(10))}
+    rig.send(AccountSnapshot(time_ms=rig.now, token=rig.token, balances=locked))
+
+
 def test_a_sale_whose_trades_are_late_is_no_shortfall() -> None:
     """The status is there before the trades: writing the coins off would book their proceeds as somebody else's."""
     rig = Rig.holding()
@@ -31,11 +37,7 @@ def test_a_sale_whose_trades_are_late_is_no_shortfall() -> None:
 
 def test_an_exit_of_unknown_outcome_is_no_shortfall() -> None:
     rig = Rig.holding()
-    (stop,) = rig.engine.state.live_orders(BTC.symbol)
-    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
-    rig.cancelled(stop.id)
-    rig.snapshot()
-    leaving = rig.one(Purpose.EXIT)
+    leaving = rig.leaving()
     trade = rig.a_fill(leaving, "10", "101")
     rig.unknown(leaving)
     for _ in range(3):
@@ -59,8 +61,7 @@ def test_a_position_that_cannot_be_sold_is_told_and_told_again() -> None:
     told: list[int] = []
     for second in range(700):
         if rig.fetched():
-            locked = {"USDT": Balance(Decimal(9_000)), "BTC": Balance(Decimal(0), Decimal(10))}
-            rig.send(AccountSnapshot(time_ms=rig.now, token=rig.token, balances=locked))
+            show_locked(rig)
             told += [second] * rig.notes().count("UNPROTECTED")
         rig.tick(1_000)
         told += [second] * rig.notes().count("UNPROTECTED")
@@ -139,6 +140,5 @@ def test_a_stop_of_which_nothing_is_heard_is_waited_for_while_it_locks_the_coins
         if stop in rig.queries():
             rig.absent(stop, conclusive=False)
         if rig.fetched():
-            locked = {"USDT": Balance(Decimal(9_000)), "BTC": Balance(Decimal(0), Decimal(10))}
-            rig.send(AccountSnapshot(time_ms=rig.now, token=rig.token, balances=locked))
+            show_locked(rig)
         assert not rig.submitted()
