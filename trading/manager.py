@@ -17,7 +17,7 @@ from trading.domain.actions import Level, Notify
 from trading.domain.candles import Candle, check_candle
 from trading.domain.errors import InvalidInput, TradingError
 from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event
-from trading.domain.orders import Purpose
+from trading.domain.orders import IN_DOUBT, Purpose
 from trading.engine.adoption import is_left_to_a_person
 from trading.engine.config import EngineConfig
 from trading.engine.engine import Engine
@@ -29,7 +29,7 @@ from trading.live.commit_line import CommitLine
 from trading.live.database_calls import DatabaseCalls
 from trading.live.reporter import Reporter
 from trading.live.requests import Requests
-from trading.live.start import IN_DOUBT, recover
+from trading.live.start import recover
 from trading.live.traffic import Traffic
 from trading.market.feed import Feed
 from trading.monitoring.alerts.outbox import Outbox

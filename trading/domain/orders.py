@@ -80,6 +80,13 @@ class OrderState(StrEnum):
         self.is_final = value in ("filled", "canceled", "rejected", "expired")
 
 
+ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
+"""The exchange has it, and it may still trade."""
+
+IN_DOUBT = frozenset({OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN})
+"""Whether the exchange has it is not known."""
+
+
 class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the bot wants it. Prices in quote per base, quantity in base, times in UTC ms.
 

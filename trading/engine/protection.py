@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from trading.domain.actions import Level
 from trading.domain.candles import Candle
-from trading.domain.orders import Order, OrderIntent, OrderState, OrderType, Purpose, Side
+from trading.domain.orders import ACKNOWLEDGED, Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Position
 from trading.engine.adoption import is_left_to_a_person
 from trading.engine.breaker import after_trade
@@ -24,7 +24,6 @@ TRAIL_STEP = Decimal("0.1")
 RETRY_DOUBLINGS = 6
 STUCK_MS = 60_000
 STUCK_AGAIN_MS = 600_000
-_ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 
 
 def plan(desk: Desk, symbol: str) -> None:
@@ -220,7 +219,7 @@ def _is_news(desk: Desk, symbol: str) -> bool:
 
 def _is_working(desk: Desk, stop: Order) -> bool:
     """A triggered stop is left to fill, for a bounded time."""
-    if not (stop.triggered or stop.filled_quantity) or stop.state not in _ACKNOWLEDGED:
+    if not (stop.triggered or stop.filled_quantity) or stop.state not in ACKNOWLEDGED:
         return False
     return desk.state.now_ms - stop.updated_ms <= desk.config.timing.stop_fill_ms
 
@@ -237,7 +236,7 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
         return
     for stop in stops:
         fits = stop.remaining == quantity and stop.intent.stop_price == position.stop_price
-        if not fits and stop.state in _ACKNOWLEDGED and not stop.triggered:
+        if not fits and stop.state in ACKNOWLEDGED and not stop.triggered:
             desk.cancel(stop)
     if not stops:
         _place(desk, position, Purpose.STOP, quantity, position.stop_price)
@@ -272,7 +271,7 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
         return
     bare = position.quantity
     for order in desk.state.live_orders(symbol):
-        if order.intent.purpose is not Purpose.ENTRY and order.state in _ACKNOWLEDGED:
+        if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED:
             bare -= order.remaining
     price = position.stop_price or desk.price(symbol) or position.average_entry
     since = position.unprotected_since_ms

@@ -7,14 +7,12 @@ from decimal import Decimal
 from trading.domain.actions import Level
 from trading.domain.events import AccountSnapshot, OrderReport
 from trading.domain.instruments import ZERO
-from trading.domain.orders import Order, OrderState, Purpose, Side
+from trading.domain.orders import ACKNOWLEDGED, Order, OrderState, Purpose, Side
 from trading.domain.positions import Account, Balance, Position
 from trading.engine.adoption import is_left_to_a_person, oldest_first
 from trading.engine.desk import Desk
 from trading.engine.portfolio import book_shortfall
 from trading.engine.tracking import apply_report, is_known, never_arrived
-
-_ACKNOWLEDGED = frozenset({OrderState.OPEN, OrderState.PARTIALLY_FILLED})
 
 
 def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
@@ -38,7 +36,7 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
         desk.holdings[symbol] = activity, snapshot.balances.get(instrument.base, Balance(ZERO))
         touched.add(symbol)
         for order in desk.state.live_orders(symbol):
-            if order.state in _ACKNOWLEDGED and order.id not in shown:
+            if order.state in ACKNOWLEDGED and order.id not in shown:
                 desk.query(order)
             elif desk.is_long_unknown(order, asked[0]) and _cannot_rest(desk, order):
                 never_arrived(desk, order, "the account holds its coins, and too few are locked for it to rest")

@@ -20,7 +20,7 @@ from trading.domain.events import (
     QueryFailed,
 )
 from trading.domain.instruments import ZERO
-from trading.domain.orders import NOT_SENT, Fill, Order, OrderState, OrderType, Purpose
+from trading.domain.orders import IN_DOUBT, NOT_SENT, Fill, Order, OrderState, OrderType, Purpose
 from trading.engine.adoption import adopt_report, is_not_ours
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
@@ -37,15 +37,13 @@ LOST = "ORDER_LOST"
 INTERRUPTED = "INTERRUPTED"
 """Code of an order in doubt because the bot ended between recording it and hearing of it."""
 
-_AWAITING = frozenset({OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN})
-
 
 def on_accepted(desk: Desk, event: OrderAccepted) -> str | None:
     """The order rests or is being filled."""
     order = desk.state.orders.get(event.client_order_id)
     if order is None:
         return _not_ours(desk, event.client_order_id)
-    if order.state in _AWAITING:
+    if order.state in IN_DOUBT:
         _put(
             desk,
             replace(
@@ -70,9 +68,9 @@ def on_rejected(desk: Desk, event: OrderRejected) -> str | None:
     if event.duplicate:
         if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
             mark_unknown(desk, order, "an order of this id exists already")
-    elif event.code == NOT_SENT and order.state in _AWAITING:
+    elif event.code == NOT_SENT and order.state in IN_DOUBT:
         _put(desk, replace(order, state=OrderState.REJECTED, code=event.code, message=event.message))
-    elif order.state in _AWAITING and not order.filled_quantity:
+    elif order.state in IN_DOUBT and not order.filled_quantity:
         _end(desk, replace(order, state=OrderState.REJECTED, code=event.code, message=event.message))
         level = Level.WARNING if order.intent.purpose is Purpose.ENTRY else Level.CRITICAL
         desk.notify(
@@ -188,7 +186,7 @@ def on_absent(desk: Desk, event: OrderAbsent) -> str | None:
             desk.state.put(counted)
         return order.intent.symbol
     order = replace(order, absences=absences, query_due_ms=None)
-    if order.state in _AWAITING:
+    if order.state in IN_DOUBT:
         never_arrived(desk, order, event.message)
     else:
         _lost_by_exchange(desk, order)
@@ -202,7 +200,7 @@ def _absences_needed(desk: Desk, order: Order) -> int:
     coins that are missing do. A stop does not: its position is bare meanwhile, and a second one sells nothing yet.
     """
     rests = order.intent.purpose is Purpose.STOP and not order.triggered and not order.state.is_final
-    if rests or order.state in _AWAITING:
+    if rests or order.state in IN_DOUBT:
         return ABSENCES_NEEDED
     return ABSENCES_NEEDED + desk.config.timing.missing_ms // desk.config.timing.query_ms
 
@@ -267,7 +265,7 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
     changed = replace(changed, query_due_ms=due)
     if report.state.is_final:
         changed = replace(changed, state=report.state)
-    elif order.state in _AWAITING:
+    elif order.state in IN_DOUBT:
         changed = replace(changed, state=_open_state(order))
     if changed.state.is_final:
         _end(desk, changed)

@@ -12,7 +12,7 @@ import structlog
 from trading.domain.actions import Level, Notify
 from trading.domain.errors import TradingError
 from trading.domain.events import Started
-from trading.domain.orders import OrderState
+from trading.domain.orders import IN_DOUBT
 from trading.engine.adoption import is_left_to_a_person
 from trading.exchange.protocol import CandleDriven
 
@@ -24,7 +24,6 @@ log = structlog.get_logger(__name__)
 RETRY_SECONDS = 1.0
 READY_WITHIN_SECONDS = 120.0
 DOUBT_QUESTIONS_MAX = 5
-IN_DOUBT = frozenset({OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN})
 
 
 async def recover(manager: TradingManager) -> None:

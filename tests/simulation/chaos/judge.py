@@ -12,7 +12,7 @@ from tests.simulation.chaos.faults import Kind
 from tests.simulation.chaos.world import WINDOW_MS, Violation, World
 from trading.domain.events import Command, CommandKind
 from trading.domain.instruments import ZERO
-from trading.domain.orders import Fill, Order, OrderIntent, OrderState, Purpose, Side
+from trading.domain.orders import ACKNOWLEDGED, Fill, Order, OrderIntent, OrderState, Purpose, Side
 from trading.domain.positions import Correction, CorrectionKind
 from trading.engine import portfolio
 from trading.store.database import reading
@@ -21,7 +21,6 @@ from trading.store.rows import to_record
 from trading.store.schema import corrections, fills
 
 HUNDRED = Decimal(100)
-_ACKNOWLEDGED = (OrderState.OPEN, OrderState.PARTIALLY_FILLED)
 _to_fill = to_record(Fill)
 _to_correction = to_record(Correction)
 
@@ -195,7 +194,7 @@ class Judge:
                 late = order.state is OrderState.REJECTED and self.world.promise_is_broken
                 if order.state is not real.state and not late:
                     return f"I2: {order} is {real.state} at the exchange"
-            elif order.state not in _ACKNOWLEDGED:
+            elif order.state not in ACKNOWLEDGED:
                 return f"I2: {order} rests at the exchange"
         for order in state.orders.values():
             if order.id not in true and order.state is not OrderState.REJECTED:
@@ -238,7 +237,7 @@ class Judge:
 
     def _unprotected(self, bot: Bot) -> str:
         for order in bot.engine.state.all_live_orders():
-            if order.state not in _ACKNOWLEDGED:
+            if order.state not in ACKNOWLEDGED:
                 return f"I9: {order} is unresolved"
         for symbol, position in bot.engine.state.positions.items():
             bare = self.world.owned_by_bot(symbol) - self.world.selling(symbol)

@@ -17,7 +17,7 @@ from tests.simulation.chaos.world import Violation, World
 from trading.decision.source import SignalSource
 from trading.domain.errors import TradingError
 from trading.domain.events import CandleClosed, ClockTick, Command, CommandKind, Event, Started
-from trading.domain.orders import OrderState
+from trading.domain.orders import IN_DOUBT
 from trading.domain.positions import Account
 from trading.engine.adoption import is_left_to_a_person
 
@@ -25,7 +25,6 @@ READY_WITHIN_TICKS = 60
 DOUBT_QUESTIONS_MAX = 5
 CLOSED_WITHIN_TICKS = 400
 LIVES_MAX = 10
-_IN_DOUBT = (OrderState.INTENT, OrderState.SUBMITTING, OrderState.UNKNOWN)
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +137,7 @@ class _Replay:
             raise Violation("the account was not read in time")
         for _ in range(DOUBT_QUESTIONS_MAX):
             live = state.all_live_orders()
-            if not any(o.state in _IN_DOUBT and not is_left_to_a_person(o) for o in live):
+            if not any(o.state in IN_DOUBT and not is_left_to_a_person(o) for o in live):
                 break
             await self._tick(bot, bot.engine.config.timing.query_ms)
         bot.is_starting = False
