@@ -98,6 +98,19 @@ def told(bot: Bot) -> list[str]:
     return [note.code for note in bot.told]
 
 
+def leave_unheard(bot: Bot, first: str) -> None:
+    """From the first request of this kind on, all are carried out, and no answer to any of them comes back."""
+    silent = asyncio.Event()
+
+    async def after(kind: str, _subject: str) -> None:
+        if kind == first:
+            silent.set()
+        if silent.is_set():
+            await asyncio.Event().wait()
+
+    bot.exchange.after = after
+
+
 def hold_up(bot: Bot, *kinds: str) -> Callable[[], None]:
     """From now on requests of these kinds (all, if none is named) do not come back."""
 
@@ -205,6 +218,23 @@ def test_an_exchange_that_hangs_cannot_hold_it_up_and_the_stops_stay(tmp_path: P
     assert "position BTC/USDT" in bot.told[-1].text
     assert "not checked with the exchange" in bot.told[-1].text
     assert [p.symbol for p in TradingState.load(tmp_path / "state.json").positions] == BOTH
+
+
+@both_databases
+def test_no_stop_is_taken_away_from_an_exchange_whose_answers_are_late(tmp_path: Path) -> None:
+    """What it is asked for it does. Nobody would hear of it, and the positions would be left without their stops."""
+    bot = holding_bot(tmp_path, shutdown_timeout_s=2.0)
+    assert run_until(bot, has_handled(bot), lambda: leave_unheard(bot, "account"), stop(bot)) == ExitCode.LEFT_OPEN
+    assert resting(tmp_path) == [Purpose.STOP, Purpose.STOP]
+    assert "position BTC/USDT 10 with its stop; " in bot.told[-1].text
+
+
+@both_databases
+def test_a_stop_of_which_nothing_is_heard_once_it_is_cancelled_is_not_called_safe(tmp_path: Path) -> None:
+    bot = holding_bot(tmp_path, shutdown_timeout_s=2.0)
+    assert run_until(bot, has_handled(bot), lambda: leave_unheard(bot, "cancel"), stop(bot)) == ExitCode.LEFT_OPEN
+    assert "position BTC/USDT 10 with a stop whose cancelling is in doubt" in bot.told[-1].text
+    assert "with its stop" not in bot.told[-1].text
 
 
 @both_databases

@@ -16,6 +16,7 @@ import structlog
 from trading.domain.actions import Level, Notify
 from trading.domain.events import Command, CommandKind
 from trading.domain.orders import Purpose
+from trading.domain.positions import Position
 from trading.engine.adoption import is_left_to_a_person
 from trading.exit_codes import ExitCode
 
@@ -178,9 +179,17 @@ class GracefulShutdownHandler:
         for position in list(state.positions.values()):
             bare = position.unprotected_since_ms is not None
             if flatten or bare:
-                stop = "without a stop" if bare else "with its stop"
-                left.append(f"position {position.symbol} {position.quantity} {stop}")
+                left.append(f"position {position.symbol} {position.quantity} {self._stop_of(position)}")
         return left if self._checked else [*left, "not checked with the exchange"]
+
+    def _stop_of(self, position: Position) -> str:
+        """What is known of its stop, in words."""
+        if position.unprotected_since_ms is not None:
+            return "without a stop"
+        orders = self.manager.engine.state.live_orders(position.symbol)
+        if any(order.intent.purpose is Purpose.STOP and order.cancel_requested_ms is not None for order in orders):
+            return "with a stop whose cancelling is in doubt"
+        return "with its stop"
 
     def _unsaved(self) -> list[str]:
         lost = "the journal lacks the last changes: the next start asks the exchange"
@@ -193,7 +202,11 @@ class GracefulShutdownHandler:
         is_done = self._is_flat if self.policy == "flatten" else self._is_kept
         manager.requests.hurry(self._request_s, until=protect_at)
         manager.line.latch_entries("shutting down")
-        await self._command(CommandKind.CLOSE_ALL if self.policy == "flatten" else CommandKind.CANCEL_ENTRIES)
+        await self._command(CommandKind.CANCEL_ENTRIES)
+        # A sale takes the stop away first. Of an exchange whose answers do not come nobody would know whether it has:
+        # until it has answered once, stops stay.
+        if self.policy == "flatten" and await self._is_told(protect_at):
+            await self._command(CommandKind.CLOSE_ALL)
         await self._until(is_done, protect_at)
         if not is_done():
             log.warning("shutdown.protecting", left=self.left())
@@ -202,7 +215,7 @@ class GracefulShutdownHandler:
             is_done = self._is_kept
         # What the exchange shows may be news: then there is more to do, and to check again.
         await self._until(is_done, deadline)
-        while not await self._is_confirmed(deadline) or not is_done():
+        while not (await self._is_confirmed(deadline) and is_done()) and time.monotonic() < deadline:
             await self._until(is_done, deadline)
         # A journal that is locked may be free again in a moment.
         await self._until(lambda: not manager.line.has_unsaved, protect_at)
@@ -228,17 +241,21 @@ class GracefulShutdownHandler:
 
     async def _is_confirmed(self, deadline: float) -> bool:
         """Whether the exchange has told the account's state after all that was done; asks until it does."""
-        manager = self.manager
-        traffic = manager.traffic
         # What was asked before may be told from before what was done.
-        await self._until(lambda: not traffic.is_waiting, deadline)
+        await self._until(lambda: not self.manager.traffic.is_waiting, deadline)
+        told = await self._is_told(deadline)
+        self._checked |= told
+        return told
+
+    async def _is_told(self, until: float) -> bool:
+        """Whether the exchange tells the account's state; asks until then (monotonic seconds), if it does not."""
+        traffic = self.manager.traffic
         seen = traffic.snapshots
-        while traffic.snapshots == seen:
+        while traffic.snapshots == seen and time.monotonic() < until:
             await self._command(CommandKind.RECONCILE)
-            ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
-            await self._until(lambda: traffic.snapshots > seen, min(ask_again_at, deadline))
-        self._checked = True
-        return True
+            ask_again_at = min(time.monotonic() + ASK_AGAIN_SECONDS, until)
+            await self._until(lambda: traffic.snapshots > seen, ask_again_at)
+        return traffic.snapshots > seen
 
     def _is_flat(self) -> bool:
         """Nothing is held, and no order is open but those that wait for a person."""
