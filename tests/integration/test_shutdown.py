@@ -181,6 +181,7 @@ def test_the_policy_of_the_command_counts_and_it_is_answered_with_the_exit_code(
     answers = [queries.commands(command_id=i)[0].result for i in ids]
     queries.close()
     assert answers == ["refused: 'wildly' is none of flatten, cancel, keep", "ended with exit code 0"]
+    assert [note.code for note in bot.told if note.level is not Level.INFO] == []
 
 
 @both_databases

@@ -47,7 +47,7 @@ def on_command(desk: Desk, command: Command) -> set[str]:
             symbol = resolve(desk, command)
             return set() if symbol is None else {symbol}
         case CommandKind.STOP:
-            desk.notify(Level.WARNING, "COMMAND_NOT_FOR_ENGINE", f"{command.kind} is carried out by the driver")
+            return set()  # the driver ends the process; here it is only recorded, in the commit that takes it
     return set(desk.state.positions) | set(desk.state.live)
 
 

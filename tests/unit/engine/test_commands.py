@@ -218,10 +218,10 @@ def test_protect_puts_a_stop_on_what_came_unplanned() -> None:
     assert (late.quantity, late.stop_price) == (5, 95)
 
 
-def test_stop_is_not_for_the_engine() -> None:
+def test_a_stop_is_the_drivers_to_carry_out_and_nothing_is_told_of_it_as_refused() -> None:
     rig = Rig.holding()
     rig.command(CommandKind.STOP, "flatten")
-    assert rig.notes() == ["COMMAND_NOT_FOR_ENGINE"]
+    assert rig.notes() == []
     assert not rig.position.exit_reason
 
 
