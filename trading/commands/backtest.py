@@ -132,6 +132,7 @@ def load_tables(paths: tuple[Path, ...], symbols: str | None, timeframe: str | N
 def print_report(report: Report, trades: int) -> None:
     """The summary and the last `trades` trades, for people."""
     from trading.commands import output
+    from trading.monitoring.codes import veto_words
 
     summary = report.summary
     figures: list[tuple[str, str | Text]] = [
@@ -155,7 +156,8 @@ def print_report(report: Report, trades: int) -> None:
         ("Slippage", f"{output.money(summary.entry_slippage)} at entries ({_plain(summary.entry_slippage_bps)} bps)"),
     ]
     if summary.vetoes:
-        figures.append(("Not entered", ", ".join(f"{code} {count}" for code, count in summary.vetoes.items())))
+        counts = (f"{count} x {veto_words(code)}" for code, count in summary.vetoes.items())
+        figures.append(("Not entered", ", ".join(counts)))
     if report.halt is not None:
         when = output.moment(report.halt.time_ms)
         figures.append(("Halted", f"{when}: {report.halt.text}. No entries after that; --no-breaker goes on"))

@@ -139,14 +139,16 @@ def _row(run: DecisionRun) -> list[str | Text]:
 
 
 def _outcome(decision: Decision) -> str | Text:
-    """What came of it: the quantity, the veto, or nothing."""
+    """What came of it: the quantity, what stood against it, or nothing."""
     from rich.text import Text
 
     from trading.commands import output
+    from trading.monitoring.codes import veto_words
 
     if decision.veto:
-        detail = f": {output.shown(decision.veto_detail)}" if decision.veto_detail else ""
-        return Text(f"vetoed, {decision.veto}{detail}", style="yellow")
+        words = output.shown(veto_words(decision.veto))
+        detail = f" ({output.shown(decision.veto_detail)})" if decision.veto_detail else ""
+        return words if decision.is_idle else Text(f"vetoed: {words}{detail}", style="yellow")
     return "-" if decision.quantity is None else f"quantity {output.number(decision.quantity)}"
 
 

@@ -8,18 +8,13 @@ from decimal import Decimal
 from trading.commands.output import rounded
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, Purpose
+from trading.monitoring.codes import BREAKER, LIMITS
 from trading.safety.breaker import HOUR_MS, MINUTE_MS, BreakerLimits, drawdowns
 from trading.safety.checks import Limits
 from trading.store.status import Status, equity_of
 from trading.web.models.safety import GaugeView
 
 HUNDRED = Decimal(100)
-
-_DRAWDOWNS = {
-    "DRAWDOWN_DAILY": "loss since the day's peak",
-    "DRAWDOWN_WEEKLY": "loss since the week's peak",
-    "DRAWDOWN_TOTAL": "loss since the highest equity ever",
-}
 
 
 def gauges(status: Status) -> list[GaugeView]:
@@ -49,14 +44,14 @@ def _position_gauges(status: Status, limits: Limits, capital: Decimal) -> Iterat
     quote = status.account.quote if status.account else ""
     held = sum(1 for position in status.positions if position.bought)
     largest, gross = max(exposure.values(), default=ZERO), sum(exposure.values(), ZERO)
-    yield _gauge("LIMIT_OPEN_POSITIONS", "open positions", Decimal(held), Decimal(limits.max_open_positions))
-    yield _gauge("LIMIT_POSITION_SIZE", "largest position", largest, limits.max_position_notional, quote)
-    for code, name, worth, percent in (
-        ("LIMIT_SYMBOL_EXPOSURE", "exposure in one symbol", largest, limits.max_symbol_pct),
-        ("LIMIT_STRATEGY_EXPOSURE", "exposure of the strategy", gross, limits.max_strategy_pct),
-        ("LIMIT_GROSS_EXPOSURE", "exposure in all", gross, limits.max_gross_pct),
+    yield _gauge("LIMIT_OPEN_POSITIONS", Decimal(held), Decimal(limits.max_open_positions))
+    yield _gauge("LIMIT_POSITION_SIZE", largest, limits.max_position_notional, quote)
+    for code, worth, percent in (
+        ("LIMIT_SYMBOL_EXPOSURE", largest, limits.max_symbol_pct),
+        ("LIMIT_STRATEGY_EXPOSURE", gross, limits.max_strategy_pct),
+        ("LIMIT_GROSS_EXPOSURE", gross, limits.max_gross_pct),
     ):
-        yield _gauge(code, name, worth, capital * percent / HUNDRED, quote)
+        yield _gauge(code, worth, capital * percent / HUNDRED, quote)
 
 
 def _breaker_gauges(status: Status, limits: BreakerLimits) -> Iterator[GaugeView]:
@@ -64,20 +59,21 @@ def _breaker_gauges(status: Status, limits: BreakerLimits) -> Iterator[GaugeView
     breaker, safety, equity = status.breaker, status.safety, equity_of(status)
     for code, peak, limit in drawdowns(breaker, limits):
         fallen = ZERO if equity is None or not peak else max(ZERO, (peak - equity) / peak * HUNDRED)
-        yield _gauge(code, _DRAWDOWNS[code], rounded(fallen), limit, "%")
+        yield _gauge(code, rounded(fallen), limit, "%")
     now_ms = max((known.last_close_ms for known in status.symbols), default=0)
     losses = sum(t > now_ms - HOUR_MS for t in breaker.loss_times)
     errors = sum(t > now_ms - MINUTE_MS for t in breaker.api_error_times)
-    for code, name, count, most in (
-        ("LOSING_STREAK", "losing trades in a row", safety.losing_streak, limits.losing_streak),
-        ("LOSSES_PER_HOUR", "losing trades within an hour", losses, limits.losses_per_hour),
-        ("ORDER_FAILURES", "orders refused in a row", safety.order_failures, limits.order_failures),
-        ("API_ERRORS", "answers lost within a minute", errors, limits.api_errors_per_minute),
+    for code, count, most in (
+        ("LOSING_STREAK", safety.losing_streak, limits.losing_streak),
+        ("LOSSES_PER_HOUR", losses, limits.losses_per_hour),
+        ("ORDER_FAILURES", safety.order_failures, limits.order_failures),
+        ("API_ERRORS", errors, limits.api_errors_per_minute),
     ):
-        yield _gauge(code, name, Decimal(count), Decimal(most))
+        yield _gauge(code, Decimal(count), Decimal(most))
 
 
-def _gauge(code: str, name: str, value: Decimal, limit: Decimal, unit: str = "") -> GaugeView:
+def _gauge(code: str, value: Decimal, limit: Decimal, unit: str = "") -> GaugeView:
+    name = LIMITS.get(code) or BREAKER[code]
     used = rounded(value / limit * HUNDRED) if limit else HUNDRED
     return GaugeView(code=code, name=name, value=value, limit=limit, unit=unit, used_pct=used)
 

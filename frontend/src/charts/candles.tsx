@@ -4,7 +4,6 @@ import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { useResource } from "../api/resource.ts";
 import type { CandleSeries, Decision, Page, Position, Trade } from "../api/types.ts";
-import { isRoutine, vetoWords } from "../decisions/vetoes.ts";
 import { moment, price, signed, words } from "../format.ts";
 import { candles, news, positions } from "../live/store.ts";
 import { href } from "../router.ts";
@@ -136,13 +135,13 @@ function happeningsOf(
     });
   }
   if (held?.average_entry) found.push(entry(held.id, held.opened_ms, held.average_entry));
-  for (const decision of vetoes.filter(({ veto }) => !isRoutine(veto))) {
+  for (const decision of vetoes.filter((one) => !one.is_idle)) {
     found.push({
       id: decision.id,
       kind: "veto",
       time_ms: decision.time_ms - 1,
       text: "",
-      what: `Vetoed: ${vetoWords(decision.veto)}`,
+      what: `Vetoed: ${decision.veto_text}`,
       at: decision.price,
       profit: null,
     });

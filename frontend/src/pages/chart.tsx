@@ -2,7 +2,6 @@
 
 import type { JSX } from "preact";
 import { CandleChart } from "../charts/candles.tsx";
-import { isRoutine, vetoWords } from "../decisions/vetoes.ts";
 import { Votes } from "../decisions/votes.tsx";
 import { decimal, money, price, quantity, score, sentence, words } from "../format.ts";
 import { status } from "../live/status.ts";
@@ -73,8 +72,8 @@ function LastDecision({ symbol }: { symbol: string }): JSX.Element {
         <Time at={last.time} as="full" /> UTC
         {last.veto && (
           <>
-            {isRoutine(last.veto) ? ", " : ", vetoed: "}
-            <span title={last.veto}>{vetoWords(last.veto)}</span>
+            {last.is_idle ? ", " : ", vetoed: "}
+            <span title={last.veto}>{last.veto_text}</span>
           </>
         )}
       </p>

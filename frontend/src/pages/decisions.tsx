@@ -4,7 +4,6 @@ import type { JSX } from "preact";
 import { useResource } from "../api/resource.ts";
 import type { Decision, Page } from "../api/types.ts";
 import { Verdict } from "../decisions/verdict.tsx";
-import { isRoutine, vetoWords } from "../decisions/vetoes.ts";
 import { VoteBar, Votes } from "../decisions/votes.tsx";
 import { decimal, price, quantity, score, sentence, words } from "../format.ts";
 import { news } from "../live/store.ts";
@@ -31,10 +30,9 @@ const COLUMNS: readonly Column<Decision>[] = [
     isWide: true,
     cell: (decision) => {
       if (decision.veto) {
-        const isQuiet = isRoutine(decision.veto);
         return (
-          <span class={isQuiet ? "muted" : undefined} title={[decision.veto, decision.veto_detail].join(" ").trim()}>
-            {isQuiet ? vetoWords(decision.veto) : `vetoed: ${vetoWords(decision.veto)}`}
+          <span class={decision.is_idle ? "muted" : undefined} title={`${decision.veto} ${decision.veto_detail}`.trim()}>
+            {decision.is_idle ? decision.veto_text : `vetoed: ${decision.veto_text}`}
           </span>
         );
       }
@@ -149,8 +147,8 @@ function Detail({ id }: { id: string }): JSX.Element {
         <Fact name="Ordered">{decision.quantity ? quantity(decision.quantity) : "nothing"}</Fact>
       </dl>
       {decision.veto && (
-        <p class={isRoutine(decision.veto) ? "notice" : "notice notice--warn"}>
-          Vetoed: <strong>{vetoWords(decision.veto)}</strong> <code>{decision.veto}</code>
+        <p class={decision.is_idle ? "notice" : "notice notice--warn"}>
+          {decision.is_idle ? "Nothing to do" : "Vetoed"}: <strong>{decision.veto_text}</strong> <code>{decision.veto}</code>
           {decision.veto_detail && `: ${decision.veto_detail}`}
         </p>
       )}

@@ -3,7 +3,6 @@
 import type { JSX } from "preact";
 import { EquityChart } from "../charts/equity.tsx";
 import { Verdict } from "../decisions/verdict.tsx";
-import { vetoWords } from "../decisions/vetoes.ts";
 import { duration, price, quantity, score, words } from "../format.ts";
 import { HealthPanel } from "../health/lamps.tsx";
 import { botState } from "../live/state.ts";
@@ -175,7 +174,7 @@ const DECISIONS: readonly Column<Decision>[] = [
     isWide: true,
     cell: (decision) => (
       <a href={href("decisions", { id: decision.id })} aria-label={`Why: ${decision.symbol}`}>
-        {decision.veto ? vetoWords(decision.veto) : "votes"}
+        {decision.veto_text || "votes"}
       </a>
     ),
   },

@@ -239,11 +239,20 @@ class TestDecisions:
     def test_for_people_a_run_of_holds_is_one_line_and_others_have_their_votes(self) -> None:
         text = printed("decisions")
         assert "hold x 3 since 2025-01-01 02:00  at 100  score +0.10, confidence 0.75, trend_up  -\n" in text
-        assert "vetoed, LIMIT_CASH: notional 5 is above cash 1\n" in text
+        assert "vetoed: not enough cash (notional 5 is above cash 1)\n" in text
         assert "quantity 10\n" in text
         assert text.count("too high") == 3
         assert "\x1b" not in text
         assert printed("decisions", "--verdict", "hold").count("too high") == 1
+
+    def test_what_there_was_nothing_to_do_for_is_no_veto(self, folder: Path) -> None:
+        (folder / "idle").mkdir()
+        idle = (decision(1, veto="POSITION_OPEN"), decision(2, Verdict.EXIT, veto="EXIT_UNDER_WAY"))
+        fill_database(folder / "idle", *idle)
+        result = CliRunner().invoke(trading.cli.tradebot, ["decisions", "--short", "--data-dir", "idle"])
+        assert "  already holds it" in result.output
+        assert "  already on its way out" in result.output
+        assert "vetoed" not in result.output
 
     def test_short(self) -> None:
         text = printed("decisions", "--short", "--limit", "3")

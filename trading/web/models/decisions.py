@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from trading.monitoring.codes import veto_words
 from trading.store.queries import DecisionRun
 from trading.web.models.base import Exact, Model, Time, moment
 from trading.web.models.trading import ID_EXAMPLE
@@ -35,7 +36,11 @@ class DecisionView(Model):
     regime: str = Field(examples=["trend_up"])
     votes: list[VoteView]
     veto: str = Field(description="the code of what stood against it, or empty", examples=["LIMIT_OPEN_POSITIONS"])
-    veto_detail: str = Field(examples=["3 positions are open, the limit is 3"])
+    veto_text: str = Field(description="the same in words", examples=["limit: open positions"])
+    veto_detail: str = Field(examples=["3 positions are open, 3 allowed"])
+    is_idle: bool = Field(
+        description="nothing could come of it: hold, entering what is held, leaving what is not", examples=[False]
+    )
     quantity: Exact | None = Field(description="what was ordered, in base")
 
     @classmethod
@@ -65,6 +70,8 @@ class DecisionView(Model):
                 for vote in decision.votes
             ],
             veto=decision.veto,
+            veto_text=veto_words(decision.veto),
             veto_detail=decision.veto_detail,
+            is_idle=decision.is_idle,
             quantity=decision.quantity,
         )
