@@ -13,15 +13,25 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 from tests.support.browser import PASSWORD, Watched
 from tests.support.web import Served, serving, web_app
+from trading.clock import wall_ms
 
 pytestmark = pytest.mark.browser
 
+HOUR_MS = 3_600_000
+
 
 @pytest.fixture
-def served(finished_bot: Path, tmp_path: Path) -> Iterator[Served]:
+def later_ms() -> list[int]:
+    """By how much the server's clock is ahead; a test may move it on."""
+    return [0]
+
+
+@pytest.fixture
+def served(finished_bot: Path, tmp_path: Path, later_ms: list[int]) -> Iterator[Served]:
     """A dashboard on what a bot has left that was stopped."""
     data = shutil.copytree(finished_bot, tmp_path / "data")
-    with serving(web_app(data, settings={"DASHBOARD_PASSWORD": PASSWORD})) as server:
+    app = web_app(data, settings={"DASHBOARD_PASSWORD": PASSWORD}, now_ms=lambda: wall_ms() + later_ms[0])
+    with serving(app) as server:
         yield server
 
 
@@ -59,12 +69,18 @@ def test_too_many_tries_are_refused_and_told(watch: Open, served: Served) -> Non
     expect(page.get_by_role("alert")).to_contain_text("too many")
 
 
-def test_a_login_that_ends_leads_to_the_form_and_back(watch: Open, served: Served) -> None:
+@pytest.mark.parametrize("how", ["expired", "ended elsewhere"])
+def test_a_login_that_ends_leads_to_the_form_and_back(
+    how: str, watch: Open, served: Served, later_ms: list[int]
+) -> None:
     watched = logged_in(watch, served, "settings")
     watched.expected = ["401"]
     page = watched.page
-    with served.owner() as elsewhere:
-        assert elsewhere.post("/api/v1/logout", params={"everywhere": True}).is_success
+    if how == "expired":
+        later_ms[0] = served.context.settings.dashboard_session_max_hours * HOUR_MS
+    else:
+        with served.owner() as elsewhere:
+            assert elsewhere.post("/api/v1/logout", params={"everywhere": True}).is_success
     expect(page.get_by_label("Password")).to_be_visible()
     watched.log_in()
     watched.ready()

@@ -23,6 +23,7 @@ from trading.domain.actions import Level, Notify
 from trading.domain.orders import OrderState
 from trading.store.journal import Journal
 from trading.store.retention import Retention, prune
+from trading.web import server
 from trading.web.keys import COOKIE
 from trading.web.stream.hub import Hub
 
@@ -232,6 +233,18 @@ def test_who_does_not_read_is_sent_away_and_the_others_get_everything(served: Se
             tail = tail[-50:] + data
         trade(journal, 0, order_number=2_000)
         quick.until_type("trade_executed")
+
+
+def test_who_answers_no_ping_has_gone_and_who_does_stays(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PING_SECONDS", 2.0)
+    with serving(web_app(tmp_path)) as served, Listening(served) as alive, slow_connection(served):
+        hub = hub_of(served)
+        until(lambda: len(hub) == 2, "both listen")
+        until(lambda: len(hub) == 1, "the silent one has gone")
+        trade(journal, 0)
+        alive.until_type("trade_executed")
 
 
 def test_events_pruned_before_they_were_seen_give_a_snapshot_in_between(served: Served, journal: Journal) -> None:

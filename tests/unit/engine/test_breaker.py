@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tests.support.builders import BOT, BTC, ENTER, ETH, MINUTE, T0, config
 from tests.support.rig import Rig
+from trading.domain.actions import Level, Notify
 from trading.domain.events import CommandKind, QueryFailed, Started
 from trading.domain.orders import Purpose
 from trading.engine.state import EngineState
@@ -53,6 +54,24 @@ def test_a_warning_comes_once_before_the_halt() -> None:
     for price in ("59.9", "58", "59.9", "55"):
         rig.candle(price)
     assert trips(rig) == [(TripLevel.WARN, "DRAWDOWN_DAILY")]
+
+
+def breaker_alerts(rig: Rig) -> list[tuple[Level, str]]:
+    return [(note.level, note.code) for note in rig.asked(Notify) if note.code.startswith("BREAKER_")]
+
+
+def test_each_trip_is_told_by_its_level_and_with_its_values() -> None:
+    rig = rig_holding()
+    rig.candle("59.9")
+    assert breaker_alerts(rig) == [(Level.WARNING, "BREAKER_WARN")]
+    rig.candle("49.9")
+    assert breaker_alerts(rig) == [(Level.CRITICAL, "BREAKER_HALT")]
+    (text,) = [note.text for note in rig.asked(Notify) if note.code == "BREAKER_HALT"]
+    assert text.startswith("DRAWDOWN_DAILY: ")
+    assert "the limit is 5 %" in text and "`tradebot resume`" in text
+    other = Rig.started()
+    lost_answers(other, 3)
+    assert breaker_alerts(other) == [(Level.CRITICAL, "BREAKER_PAUSE")]
 
 
 def test_the_day_ends_at_midnight_utc_and_its_peak_with_it() -> None:

@@ -13,6 +13,7 @@ from tests.support.builders import BTC, MINUTE, T0, D, config
 from trading.clock import wall_ms
 from trading.domain.actions import Level
 from trading.domain.positions import Position, PositionSide
+from trading.live.request_record import DISCONNECTED_LOST, LOST_WINDOW_MS
 from trading.monitoring.health import HealthLimits, health_of
 from trading.monitoring.overview import waiting_for
 from trading.monitoring.report import BotReport, Fault, FeedState, from_text, to_text
@@ -190,6 +191,18 @@ def test_a_loop_that_stands_still_is_seen_from_another_thread(bot: Bot) -> None:
 
 def test_before_its_first_look_there_is_nothing_to_see(bot: Bot) -> None:
     assert bot.manager.reporter.seen() is None
+
+
+def test_an_exchange_that_does_not_answer_is_alerted_and_so_is_its_return(bot: Bot) -> None:
+    record = bot.manager.requests.record
+    for _ in range(DISCONNECTED_LOST):
+        record.note("query", 10.0, answered=False)
+    looked(bot)
+    record.note("query", 0.02, answered=True)
+    record._now_ms = lambda: wall_ms() + LOST_WINDOW_MS
+    bot.manager.reporter._next_alerts = 0
+    looked(bot)
+    assert told(bot) == [(Level.CRITICAL, "EXCHANGE_DISCONNECTED"), (Level.INFO, "EXCHANGE_DISCONNECTED_ENDED")]
 
 
 def test_little_free_space_is_alerted(bot: Bot) -> None:
