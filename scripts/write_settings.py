@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from scripts import write_env_templates
 from trading.config import SECRETS, UNUSED, SettingLine, Settings
-from trading.config_alerts import AlertSettings
-from trading.config_dashboard import DashboardSettings
-from trading.config_guards import GuardSettings
-from trading.config_health import HealthSettings
-from trading.config_paper import PaperSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "SETTINGS.md"
 
@@ -45,24 +42,10 @@ def page() -> str:
 
 
 def _page() -> Iterator[str]:
-    lines = {line.name: line for line in Settings().describe()}
-    paper = {str(field.alias) for field in PaperSettings.model_fields.values()}
-    guards = {str(field.alias) for field in GuardSettings.model_fields.values()}
-    dashboard = {str(field.alias) for field in DashboardSettings.model_fields.values()}
-    alerts = {str(field.alias) for field in AlertSettings.model_fields.values()}
-    health = {str(field.alias) for field in HealthSettings.model_fields.values()}
-    general = lines.keys() - dashboard - health - paper - guards - alerts
     yield HEAD
-    for title, names in (
-        ("What to trade, and where things are", general),
-        ("The dashboard", dashboard),
-        ("Health", health),
-        ("The paper exchange", paper),
-        ("Limits and circuit breaker", guards),
-        ("Alerts", alerts),
-    ):
+    for title, lines in groupby(Settings().describe(), attrgetter("group")):
         yield f"## {title}\n\n{TABLE}"
-        yield from (_row(line) for name, line in lines.items() if name in names)
+        yield from map(_row, lines)
         yield ""
     yield "Exposures are counted with open orders and with orders in doubt, as if filled. Days and weeks are UTC."
     yield "A loss trips at the first value beyond its percentage, a count at the number itself."

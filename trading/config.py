@@ -196,18 +196,23 @@ class Settings(DashboardSettings, HealthSettings, PaperSettings, GuardSettings, 
     def describe(self) -> list[SettingLine]:
         """What is in force and where it came from, group by group; secrets masked."""
         return [
-            SettingLine(name, _shown(getattr(self, attribute)), self._sources.get(name, "default"), meaning, allowed)
-            for attribute, name, meaning, allowed in (
-                (attribute, str(field.alias), str(field.description), _allowed(field))
-                for attribute, field in sorted(type(self).model_fields.items(), key=_place)
+            SettingLine(
+                group=GROUPS[_place(attribute)],
+                name=str(field.alias),
+                value=_shown(getattr(self, attribute)),
+                source=self._sources.get(str(field.alias), "default"),
+                meaning=str(field.description),
+                allowed=_allowed(field),
             )
+            for attribute, field in sorted(type(self).model_fields.items(), key=lambda item: _place(item[0]))
         ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SettingLine:
     """One setting in force: its name, its value as it may be shown, where it came from, what it means and allows."""
 
+    group: str
     name: str
     value: str
     source: str
@@ -298,16 +303,20 @@ UNUSED = {
 """Settings that are checked and do nothing yet, and why."""
 
 
-def _place(field: tuple[str, FieldInfo]) -> int:
-    """Where a field stands in lists: those of the bases come after those of `Settings`."""
-    bases: tuple[type[BaseSettings], ...] = (
-        DashboardSettings,
-        HealthSettings,
-        PaperSettings,
-        GuardSettings,
-        AlertSettings,
-    )
-    return next((place for place, base in enumerate(bases, 1) if field[0] in base.model_fields), 0)
+_BASES: dict[str, type[BaseSettings]] = {
+    "The dashboard": DashboardSettings,
+    "Health": HealthSettings,
+    "The paper exchange": PaperSettings,
+    "Limits and circuit breaker": GuardSettings,
+    "Alerts": AlertSettings,
+}
+GROUPS = ("What to trade, and where things are", *_BASES)
+"""What settings are about, in the order of lists."""
+
+
+def _place(attribute: str) -> int:
+    """The number of a field's group: those of the bases come after those of `Settings`."""
+    return next((place for place, base in enumerate(_BASES.values(), 1) if attribute in base.model_fields), 0)
 
 
 def _note(name: str, given: Given, why: str) -> str:

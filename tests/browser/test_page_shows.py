@@ -125,14 +125,24 @@ def test_trades_are_filtered_and_exported_as_the_command_line_does(owner: Watche
 
 def test_settings_say_where_each_came_from_and_show_no_secret(owner: Watched, dashboard: Dashboard) -> None:
     page = owner.show("settings")
-    expect(page.get_by_role("table", name="The bot's settings")).to_contain_text("TRADING_TIMEFRAME")
-    own = page.get_by_role("table", name="The dashboard's settings")
+    expect(page.get_by_role("table", name="Settings of the bot: What to trade")).to_contain_text("TRADING_TIMEFRAME")
+    own = page.get_by_role("table", name="Settings of the dashboard: The dashboard")
     row = own.get_by_role("row").filter(has_text="DASHBOARD_PASSWORD")
     expect(row).to_contain_text("environment")
     expect(page.locator("body")).not_to_contain_text("battery")
     page.get_by_label("Find").fill("drawdown")
-    expect(page.get_by_role("table", name="The bot's settings")).to_contain_text("TRADING_MAX_DAILY_DRAWDOWN_PCT")
+    limits = page.get_by_role("table", name="Settings of the bot: Limits and circuit breaker")
+    expect(limits).to_contain_text("TRADING_MAX_DAILY_DRAWDOWN_PCT")
     expect(page.get_by_text("TRADING_TIMEFRAME")).to_have_count(0)
+
+
+def test_on_a_phone_settings_are_topics_that_open(watch: Open, dashboard: Dashboard, login: Any) -> None:
+    page = watch(dashboard.address, state=login, **LOOKS["phone"]).show("settings")
+    expect(page.get_by_text("TRADING_MAX_OPEN_POSITIONS")).to_be_hidden()
+    page.get_by_test_id("settings of the bot").get_by_text("Limits and circuit breaker").click()
+    expect(page.get_by_text("TRADING_MAX_OPEN_POSITIONS")).to_be_visible()
+    page.get_by_label("Find").fill("slack")
+    expect(page.get_by_text("SLACK_WEBHOOK")).to_be_visible()
 
 
 def test_limits_are_gauges_with_their_values(owner: Watched) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
@@ -104,12 +104,7 @@ def bot_facts(settings: Settings, feed: Feed, config: EngineConfig) -> BotFacts:
         capital=config.capital,
         limits=config.limits,
         breaker_limits=config.breaker,
-        settings=tuple(
-            SettingFact(
-                name=line.name, value=line.value, source=line.source, meaning=line.meaning, allowed=line.allowed
-            )
-            for line in settings.describe()
-        ),
+        settings=tuple(SettingFact(**asdict(line)) for line in settings.describe()),
         notes=settings.notes,
     )
 

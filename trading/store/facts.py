@@ -15,13 +15,14 @@ from trading.store.statements import insert_or_update
 
 
 class SettingFact(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting in force, as it may be shown: a secret is masked. source: where it came from."""
+    """One setting in force, as it may be shown: a secret is masked. source: where it came from; group: its topic."""
 
     name: str
     value: str
     source: str
     meaning: str
     allowed: str
+    group: str = ""
 
 
 class BotFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,15 +11,27 @@ import { Tag, Time } from "../ui/values.tsx";
 
 const COLUMNS: readonly Column<Setting>[] = [
   { label: "Setting", isTitle: true, cell: (setting) => <span class="mono">{setting.name}</span> },
-  { label: "In force", isWide: true, cell: (setting) => <span class="mono">{setting.value}</span> },
+  { label: "In force", isBare: true, cell: (setting) => <span class="mono">{setting.value}</span> },
   {
     label: "From",
+    isBare: true,
     cell: (setting) =>
       setting.source === "default" ? <span class="muted">default</span> : <Tag tone="info">{setting.source}</Tag>,
   },
-  { label: "Meaning", isText: true, cell: (setting) => setting.meaning },
-  { label: "Allowed", isMinor: true, cell: (setting) => <span class="muted small">{setting.allowed}</span> },
+  {
+    label: "Meaning",
+    isText: true,
+    isBare: true,
+    cell: (setting) => (
+      <>
+        {setting.meaning} <span class="muted small settings__allowed">{setting.allowed}</span>
+      </>
+    ),
+  },
 ];
+
+/** As narrow as a phone, where the groups are closed until one is wanted. */
+const NARROW = matchMedia("(max-width: 48rem)");
 
 export function Settings(): JSX.Element {
   const found = useResource<Found>("/settings");
@@ -46,13 +58,23 @@ export function Settings(): JSX.Element {
             only what was set
           </label>
         </div>
-        {found.data ? <Lists found={found.data} fits={fits} /> : <Waiting problem={found.problem} />}
+        {found.data ? (
+          <Lists found={found.data} fits={fits} isOpen={!NARROW.matches || word !== "" || isGivenOnly} />
+        ) : (
+          <Waiting problem={found.problem} />
+        )}
       </div>
     </>
   );
 }
 
-function Lists({ found, fits }: { found: Found; fits: (setting: Setting) => boolean }): JSX.Element {
+interface ListsProps {
+  found: Found;
+  fits: (setting: Setting) => boolean;
+  isOpen: boolean;
+}
+
+function Lists({ found, fits, isOpen }: ListsProps): JSX.Element {
   return (
     <>
       {found.notes.map((note) => (
@@ -74,22 +96,10 @@ function Lists({ found, fits }: { found: Found; fits: (setting: Setting) => bool
           </span>
         }
       >
-        <Table
-          caption="The bot's settings"
-          columns={COLUMNS}
-          rows={found.bot.filter(fits)}
-          keyOf={(setting) => setting.name}
-          empty="No setting fits."
-        />
+        <Groups of="the bot" settings={found.bot.filter(fits)} isOpen={isOpen} />
       </Panel>
       <Panel title="This dashboard">
-        <Table
-          caption="The dashboard's settings"
-          columns={COLUMNS}
-          rows={found.dashboard.filter(fits)}
-          keyOf={(setting) => setting.name}
-          empty="No setting fits."
-        />
+        <Groups of="the dashboard" settings={found.dashboard.filter(fits)} isOpen={isOpen} />
       </Panel>
       <p class="small muted">
         Settings change in the environment or in <code>.env</code>, and with the next start; <code>tradebot check-config</code>{" "}
@@ -97,4 +107,39 @@ function Lists({ found, fits }: { found: Found; fits: (setting: Setting) => bool
       </p>
     </>
   );
+}
+
+/** What the settings are about, each topic to be opened and closed. */
+function Groups({ of, settings, isOpen }: { of: string; settings: readonly Setting[]; isOpen: boolean }): JSX.Element {
+  const topics = new Map<string, Setting[]>();
+  for (const setting of settings) {
+    const known = topics.get(setting.group);
+    if (known) known.push(setting);
+    else topics.set(setting.group, [setting]);
+  }
+  if (topics.size === 0) return <p class="empty">No setting fits.</p>;
+  return (
+    <div class="settings" data-testid={`settings of ${of}`}>
+      {[...topics].map(([topic, found]) => (
+        <details key={`${topic} ${isOpen}`} class="details" open={isOpen}>
+          <summary>
+            <h3>{topic || "All"}</h3> <span class="muted">{countOf(found)}</span>
+          </summary>
+          <Table
+            caption={`Settings of ${of}: ${topic || "all"}`}
+            isDense
+            columns={COLUMNS}
+            rows={found}
+            keyOf={(setting) => setting.name}
+            empty=""
+          />
+        </details>
+      ))}
+    </div>
+  );
+}
+
+function countOf(settings: readonly Setting[]): string {
+  const given = settings.filter(({ source }) => source !== "default").length;
+  return given > 0 ? `${settings.length}, ${given} set` : `${settings.length}`;
 }

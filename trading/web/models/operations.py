@@ -7,7 +7,9 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from trading.config import SettingLine
 from trading.store.commands import QueuedCommand
+from trading.store.facts import SettingFact
 from trading.store.queries import StoredEvent
 from trading.web.models.base import Model, Time, maybe_moment, moment
 from trading.web.models.trading import ID_EXAMPLE
@@ -106,11 +108,24 @@ class EventPage(Model):
 class SettingView(Model):
     """One setting in force."""
 
+    group: str = Field(description="what it is about; empty where an older bot told it", examples=["Alerts"])
     name: str = Field(examples=["TRADING_TIMEFRAME"])
     value: str = Field(description="secrets are masked", examples=["5m"])
     source: str = Field(examples=["environment"])
     meaning: str = Field(examples=["length of a candle"])
     allowed: str = Field(examples=["one of 1m, 5m, 1h"])
+
+    @classmethod
+    def of(cls, line: SettingLine | SettingFact) -> SettingView:
+        """The setting."""
+        return cls(
+            group=line.group,
+            name=line.name,
+            value=line.value,
+            source=line.source,
+            meaning=line.meaning,
+            allowed=line.allowed,
+        )
 
 
 class SettingsView(Model):

@@ -32,15 +32,9 @@ def status(context: Context, queries: Reader) -> StatusView:
 def settings(context: Context, queries: Reader) -> SettingsView:
     """The settings in force, secrets masked: the bot's as it put them down at its start, and this server's own."""
     facts = queries.status().facts
-    told = facts.settings if facts else ()
     return SettingsView(
         recorded_at=maybe_moment(facts.recorded_ms if facts else None),
-        bot=[
-            SettingView(
-                name=line.name, value=line.value, source=line.source, meaning=line.meaning, allowed=line.allowed
-            )
-            for line in told
-        ],
+        bot=[SettingView.of(line) for line in facts.settings] if facts else [],
         dashboard=own_settings(context.settings),
         notes=list(facts.notes) if facts else [],
     )
@@ -69,8 +63,4 @@ def models(context: Context, queries: Reader) -> ModelsView:
 
 def own_settings(settings: Settings) -> list[SettingView]:
     """What is in force in this process, of the settings that concern it."""
-    return [
-        SettingView(name=line.name, value=line.value, source=line.source, meaning=line.meaning, allowed=line.allowed)
-        for line in settings.describe()
-        if line.name.startswith(OWN_SETTINGS)
-    ]
+    return [SettingView.of(line) for line in settings.describe() if line.name.startswith(OWN_SETTINGS)]
