@@ -88,8 +88,8 @@ export function words(code: string): string {
   return code.replaceAll("_", " ");
 }
 
-/** `not_responding` → `Not responding`. */
+/** `not_responding` → `Not responding`, `exchange_api` → `Exchange API`. */
 export function sentence(code: string): string {
-  const text = words(code);
+  const text = words(code).replace(/\bapi\b/, "API");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

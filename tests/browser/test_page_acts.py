@@ -117,7 +117,7 @@ def test_alerts_are_marked_as_seen_and_tested(owner: Watched, mine: Dashboard) -
     page.get_by_role("button", name="Mark as seen").click()
     mine.wait_for("/alerts", lambda found: bool(found["items"]), acknowledged=True)
     page.get_by_label("Seen").select_option("true")
-    expect(page.get_by_role("table", name="Alerts")).to_contain_text("STARTED")
+    expect(page.get_by_role("table", name="Alerts")).to_contain_text("Bot started")
     page.get_by_role("button", name="Send a test …").click()
     answer(page, "Send")
     expect(page.get_by_text("No channel is set up, so nothing was sent.")).to_be_visible()

@@ -65,7 +65,7 @@ def test_the_overview_tells_how_well_it_did(owner: Watched, dashboard: Dashboard
 
 def test_health_tells_each_check(owner: Watched) -> None:
     health = owner.show().get_by_test_id("health")
-    for check in ("Database", "Heartbeat", "Market data", "Exchange api", "Kill switch", "Positions protected"):
+    for check in ("Database", "Heartbeat", "Market data", "Exchange API", "Kill switch", "Positions protected"):
         expect(health.get_by_text(check, exact=True)).to_be_visible()
 
 

@@ -139,7 +139,7 @@ def _row(run: DecisionRun) -> list[str | Text]:
 
 
 def _outcome(decision: Decision) -> str | Text:
-    """What came of it: the quantity, what stood against it, or nothing."""
+    """What came of it: an order, an exit, what stood against it, or nothing."""
     from rich.text import Text
 
     from trading.commands import output
@@ -149,7 +149,9 @@ def _outcome(decision: Decision) -> str | Text:
         words = output.shown(veto_words(decision.veto))
         detail = f" ({output.shown(decision.veto_detail)})" if decision.veto_detail else ""
         return words if decision.is_idle else Text(f"vetoed: {words}{detail}", style="yellow")
-    return "-" if decision.quantity is None else f"quantity {output.number(decision.quantity)}"
+    if decision.quantity is not None:
+        return f"ordered {output.number(decision.quantity)}"
+    return "exit of what is held" if decision.verdict == "exit" else "-"
 
 
 def _print_run(run: DecisionRun, *, with_votes: bool) -> None:

@@ -4,9 +4,10 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { post } from "../api/client.ts";
 import { useResource } from "../api/resource.ts";
-import type { AlertChannel, AlertTrial, ListedAlert, Page } from "../api/types.ts";
+import type { Alert, AlertChannel, AlertTrial, ListedAlert, Page } from "../api/types.ts";
 import { news } from "../live/store.ts";
 import { refine, route } from "../router.ts";
+import { Coded } from "../ui/coded.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { Choice, dayAfter, DateField, SymbolChoice } from "../ui/filters.tsx";
 import { Failure, PageHead, Panel, Waiting } from "../ui/page.tsx";
@@ -24,8 +25,7 @@ const isTesting = signal(false);
 const COLUMNS: readonly Column<ListedAlert>[] = [
   { label: "Told", isTitle: true, cell: ({ alert }) => <Time at={alert.created_at} as="full" /> },
   { label: "Level", isBare: true, cell: ({ alert }) => <Tag tone={TONES[alert.level] ?? "plain"}>{alert.level}</Tag> },
-  { label: "What", isText: true, isBare: true, cell: ({ alert }) => alert.text },
-  { label: "Code", isBare: true, cell: ({ alert }) => <span class="small muted">{alert.code}</span> },
+  { label: "What", isText: true, isBare: true, cell: ({ alert }) => <What alert={alert} /> },
   { label: "Channels", cell: (listed) => <Deliveries listed={listed} /> },
   {
     label: "Seen",
@@ -111,6 +111,20 @@ async function acknowledge(upTo: number): Promise<void> {
   } catch (error) {
     toast("bad", `Not marked: ${(error as Error).message}`);
   }
+}
+
+/** What is told, and what to do about it. */
+function What({ alert }: { alert: Alert }): JSX.Element {
+  return (
+    <>
+      <strong title={alert.code}>{alert.headline}</strong> · {alert.text}
+      {alert.advice && (
+        <span class="small muted alert__advice">
+          <Coded text={alert.advice} />
+        </span>
+      )}
+    </>
+  );
 }
 
 /** Where an alert went: sent, or on its way. */

@@ -36,8 +36,7 @@ const COLUMNS: readonly Column<Decision>[] = [
           </span>
         );
       }
-      if (decision.quantity) return `ordered ${quantity(decision.quantity)}`;
-      return <span class="muted">–</span>;
+      return decision.verdict === "hold" ? <span class="muted">–</span> : outcome(decision);
     },
   },
 ];
@@ -102,6 +101,12 @@ export function Decisions(): JSX.Element {
   );
 }
 
+/** What was done on it. */
+function outcome(decision: Decision): string {
+  if (decision.quantity) return `ordered ${quantity(decision.quantity)}`;
+  return decision.verdict === "exit" && !decision.veto ? "exit of what is held" : "nothing";
+}
+
 function Chosen({ decision }: { decision: Decision }): JSX.Element {
   return (
     <a href={href("decisions", { ...route.value.query, id: decision.id })} aria-label={`Why: ${decision.symbol}`}>
@@ -144,7 +149,7 @@ function Detail({ id }: { id: string }): JSX.Element {
         <Fact name="Regime">{words(decision.regime)}</Fact>
         <Fact name="Score">{score(decision.score)}</Fact>
         <Fact name="Confidence">{decimal(String(decision.confidence * 100), 0)} %</Fact>
-        <Fact name="Ordered">{decision.quantity ? quantity(decision.quantity) : "nothing"}</Fact>
+        <Fact name="What came of it">{outcome(decision)}</Fact>
       </dl>
       {decision.veto && (
         <p class={decision.is_idle ? "notice" : "notice notice--warn"}>

@@ -240,7 +240,8 @@ class TestDecisions:
         text = printed("decisions")
         assert "hold x 3 since 2025-01-01 02:00  at 100  score +0.10, confidence 0.75, trend_up  -\n" in text
         assert "vetoed: not enough cash (notional 5 is above cash 1)\n" in text
-        assert "quantity 10\n" in text
+        assert "ordered 10\n" in text
+        assert "exit of what is held\n" in text
         assert text.count("too high") == 3
         assert "\x1b" not in text
         assert printed("decisions", "--verdict", "hold").count("too high") == 1

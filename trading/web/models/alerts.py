@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trading.monitoring.alerts.texts import wording_of
 from trading.monitoring.alerts.trial import Trial
 from trading.store.alerts import Alert, Delivery
 from trading.store.deliveries import ChannelState
@@ -19,13 +20,16 @@ class AlertView(Model):
     level: str = Field(description="info, warning or critical", examples=["warning"])
     code: str = Field(description="a stable word for programs", examples=["STOP_HIT"])
     symbol: str = Field(description="empty where it concerns no single one", examples=["BTC/USDT"])
-    text: str = Field(examples=["BTC/USDT: the stop was hit at 64,100.00"])
+    headline: str = Field(description="what the code is called", examples=["Stop hit"])
+    text: str = Field(examples=["BTC/USDT: stop, net profit -12.5 USDT"])
+    advice: str = Field(description="what to do; empty where nothing has to be done", examples=[""])
     acknowledged_at: Time | None = Field(description="when a person said to have seen it; null until then")
     acknowledged_by: str = Field(examples=[""])
 
     @classmethod
     def of(cls, alert: Alert) -> AlertView:
         """The alert."""
+        wording = wording_of(alert.code)
         return cls(
             seq=alert.seq,
             time=moment(alert.time_ms),
@@ -33,7 +37,9 @@ class AlertView(Model):
             level=alert.level,
             code=alert.code,
             symbol=alert.symbol,
+            headline=wording.headline,
             text=alert.text,
+            advice=wording.advice,
             acknowledged_at=maybe_moment(alert.acknowledged_ms),
             acknowledged_by=alert.acknowledged_by,
         )
