@@ -3,9 +3,9 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { useResource } from "../api/resource.ts";
-import type { CandleSeries, Decision, Page, Position, Trade } from "../api/types.ts";
+import type { CandleSeries, Decision, Order, Page, Position, Trade } from "../api/types.ts";
 import { moment, price, signed, words } from "../format.ts";
-import { candles, news, positions } from "../live/store.ts";
+import { candles, news, orders, positions } from "../live/store.ts";
 import { href } from "../router.ts";
 import { Failure } from "../ui/page.tsx";
 import { Table } from "../ui/table.tsx";
@@ -13,8 +13,11 @@ import type { Column } from "../ui/table.tsx";
 import { Profit, Time } from "../ui/values.tsx";
 import { ChartFigure, useDrawing } from "./canvas.tsx";
 import type { Bar, CandleDrawing, Level, Mark } from "./draw.ts";
+import { stopPoints } from "./stops.ts";
 
 const BARS = 500;
+/** Where stops were is asked for so often; where they are now the stream tells. */
+const STOPS_EVERY_MS = 10_000;
 
 /** What happened at a candle, for the eye and as a line of the table below. */
 interface Happening extends Mark {
@@ -34,6 +37,13 @@ export function CandleChart({ symbol }: { symbol: string }): JSX.Element {
     { symbol, since, vetoed: true, limit: BARS },
     news.decision,
   );
+  const stops = useResource<Page<Order>>(
+    asked ?? "/orders",
+    { symbol, since, purpose: "stop", limit: BARS },
+    news.order,
+    STOPS_EVERY_MS,
+    news.held,
+  );
   const held = [...positions.value.values()].find((position) => position.symbol === symbol);
   const intervalMs = series.data?.interval_ms ?? 1;
   const happenings = useMemo(
@@ -47,11 +57,21 @@ export function CandleChart({ symbol }: { symbol: string }): JSX.Element {
   useEffect(() => drawing?.show((series.data?.items ?? []).map(barOf)), [drawing, series.data]);
   const newest = candles.value.get(symbol);
   useEffect(() => {
-    if (newest && series.data && newest.interval_ms === series.data.interval_ms) drawing?.add(newest.items.map(barOf));
+    if (!newest || newest.interval_ms !== series.data?.interval_ms) return;
+    if (drawing?.add(newest.items.map(barOf)) === false) series.reload();
   }, [drawing, series.data, newest]);
   useEffect(() => drawing?.mark(happenings), [drawing, happenings]);
   const levels = levelsOf(held);
   useEffect(() => drawing?.level(levels), [drawing, JSON.stringify(levels)]);
+
+  const live = [...orders.value.values()].filter((order) => order.symbol === symbol && order.purpose === "stop");
+  useEffect(() => {
+    const untilMs = newest?.items.at(-1)?.time_ms ?? series.data?.items.at(-1)?.time_ms;
+    if (sinceMs === undefined || untilMs === undefined) return;
+    const all = new Map([...(stops.data?.items ?? []), ...live].map((order) => [order.id, order]));
+    const isLive = ({ id }: Order): boolean => orders.value.has(id);
+    drawing?.trail(stopPoints([...all.values()], isLive, intervalMs, sinceMs, untilMs));
+  }, [drawing, stops.data, newest, sinceMs, live.map(({ id }) => id).join()]);
 
   const last = newest?.items.at(-1) ?? series.data?.items.at(-1);
   const summary = last
@@ -90,6 +110,9 @@ function Legend(): JSX.Element {
       </li>
       <li>
         <span class="legend__sign legend__sign--bad">▼</span> exit with loss
+      </li>
+      <li>
+        <span class="legend__sign legend__sign--bad">···</span> stop
       </li>
       <li>
         <span class="legend__sign legend__sign--warn">●</span> vetoed

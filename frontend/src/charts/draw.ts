@@ -7,6 +7,7 @@ import {
   createSeriesMarkers,
   CrosshairMode,
   HistogramSeries,
+  LineSeries,
   LineStyle,
 } from "lightweight-charts";
 import type {
@@ -22,6 +23,7 @@ import type {
 } from "lightweight-charts";
 import { moment, money, price as shownPrice } from "../format.ts";
 import { token } from "../theme.ts";
+import type { StopPoint } from "./stops.ts";
 
 export interface Point {
   readonly time_ms: number;
@@ -132,6 +134,7 @@ export class CandleDrawing {
   readonly #chart: IChartApi;
   readonly #candles: ISeriesApi<"Candlestick">;
   readonly #volume: ISeriesApi<"Histogram">;
+  readonly #stops: ISeriesApi<"Line">;
   readonly #markers: ISeriesMarkersPluginApi<Time>;
   #marks: readonly Mark[] = [];
   #levels: readonly Level[] = [];
@@ -151,6 +154,15 @@ export class CandleDrawing {
       priceLineVisible: false,
     });
     this.#volume.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    // Dots, not a line: between two positions there is none.
+    this.#stops = this.#chart.addSeries(LineSeries, {
+      lineVisible: false,
+      pointMarkersVisible: true,
+      pointMarkersRadius: 1.5,
+      lastValueVisible: false,
+      priceLineVisible: false,
+      crosshairMarkerVisible: false,
+    });
     this.#markers = createSeriesMarkers(this.#candles);
     this.#chart.subscribeClick((event) => {
       if (typeof event.hoveredObjectId === "string") onPick(event.hoveredObjectId);
@@ -168,14 +180,16 @@ export class CandleDrawing {
     this.#chart.timeScale().setVisibleLogicalRange({ from: bars.length - shown, to: bars.length + 4 });
   }
 
-  /** Newer candles, or a newer state of the last one. */
-  add(bars: readonly Bar[]): void {
+  /** Newer candles, or a newer state of the last one; false, and nothing is added, where some are missing in between. */
+  add(bars: readonly Bar[]): boolean {
+    if (this.#lastMs > 0 && !bars.some((bar) => bar.time_ms <= this.#lastMs)) return false;
     for (const bar of bars) {
       if (bar.time_ms < this.#lastMs) continue;
       this.#lastMs = bar.time_ms;
       this.#candles.update(candleOf(bar));
       this.#volume.update(volumeOf(bar));
     }
+    return true;
   }
 
   mark(marks: readonly Mark[]): void {
@@ -198,8 +212,14 @@ export class CandleDrawing {
     );
   }
 
+  /** Where the stop rested, candle by candle. */
+  trail(stops: readonly StopPoint[]): void {
+    this.#stops.setData(stops.map((point) => ({ time: seconds(point.time_ms), value: point.value })));
+  }
+
   recolour(): void {
     this.#chart.applyOptions(options());
+    this.#stops.applyOptions({ color: token("bad") });
     // Rise and fall are told by hollow and full, not by colour: red and green belong to loss and gain.
     const ink = token("candle");
     this.#candles.applyOptions({

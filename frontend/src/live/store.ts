@@ -100,7 +100,7 @@ const READERS: Record<string, ((data: never) => void) | undefined> = {
       ? alerts.value.map((alert) => (alert.seq === found.seq ? found : alert))
       : [...alerts.value, found].slice(-RECENT_KEPT);
     const tone = found.acknowledged_at === null ? LOUD[found.level] : undefined;
-    if (tone) toast(tone, found.text);
+    if (tone) toast(tone, `${found.headline}: ${found.text}`);
     grow(news.alert);
   },
 };

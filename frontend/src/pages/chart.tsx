@@ -37,9 +37,9 @@ export function Chart(): JSX.Element {
           >
             <CandleChart key={symbol} symbol={symbol} />
           </Panel>
-          <div class="columns">
-            <LastDecision symbol={symbol} />
+          <div class="columns columns--aside-first">
             <Held symbol={symbol} />
+            <LastDecision symbol={symbol} />
           </div>
         </div>
       ) : (
