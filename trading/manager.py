@@ -10,7 +10,6 @@ from pathlib import Path
 
 import structlog
 
-from trading.clock import wall_ms
 from trading.decision.bars import HISTORY_CANDLES
 from trading.decision.rolling import RollingSignals
 from trading.domain.actions import Level, Notify
@@ -27,6 +26,7 @@ from trading.exchange.protocol import CandleDriven, Exchange
 from trading.exit_codes import ENDED, ExitCode
 from trading.live.commit_line import CommitLine
 from trading.live.database_calls import DatabaseCalls
+from trading.live.live_clock import FUTURE_MS_MAX, LiveClock
 from trading.live.reporter import Reporter
 from trading.live.requests import Requests
 from trading.live.start import recover
@@ -115,6 +115,7 @@ class TradingManager:
         self.beat_at = time.monotonic()
         self.phase = "starting"
         self.on_candle_time = isinstance(exchange, CandleDriven)
+        self._clock = LiveClock(self.notify)
         self._next_poll = 0.0
         self._next_tick = 0.0
         self._stops: list[Command] = []
@@ -289,6 +290,9 @@ class TradingManager:
     def _is_sound(self, candle: Candle) -> bool:
         try:
             check_candle(candle)
+            if not self.on_candle_time and candle.close_time_ms > self.now_ms() + FUTURE_MS_MAX:
+                where = f"{candle.symbol} candle {candle.open_time_ms} close"
+                raise InvalidInput(where, candle.close_time_ms, f"at most {FUTURE_MS_MAX} ms in the future")
         except InvalidInput as error:
             log.error("candle.refused", error=str(error))
             self.notify(Notify(Level.WARNING, "CANDLE_REFUSED", str(error), candle.symbol))
@@ -307,7 +311,7 @@ class TradingManager:
     def now_ms(self) -> int:
         """The time of what happens now: that of the candles where they drive the exchange, else the wall clock's."""
         now_ms = self.engine.state.now_ms
-        return now_ms if self.on_candle_time else max(now_ms, wall_ms())
+        return now_ms if self.on_candle_time else self._clock.after(now_ms)
 
     def _beat(self) -> None:
         self.beat_at = time.monotonic()

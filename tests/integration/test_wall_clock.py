@@ -6,20 +6,23 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.builders import BTC, D
 from tests.support.exchange_server import ExchangeServer, SocketExchange
 from tests.support.processes import BotProcess, rows, until
 from tests.support.wall_bot import Eager, WallFeed, wall_manager
+from trading.clock import wall_ms
 from trading.domain.candles import Candle
 from trading.domain.decisions import Signal
 from trading.domain.events import Event
 from trading.domain.orders import Approved, OrderIntent, OrderState, Purpose
 from trading.exit_codes import ExitCode
+from trading.live.live_clock import LiveClock
 from trading.manager import TradingManager
 
 BALANCES = {"USDT": D(10_000)}
@@ -111,6 +114,52 @@ def test_time_goes_on_without_candles(tmp_path: Path) -> None:
         assert run_until(manager, done) == ExitCode.OK
         assert server.taken("query") >= 1
         assert len(server.orders(Purpose.ENTRY)) == len(server.orders(Purpose.STOP)) == 1
+
+
+def test_time_goes_on_after_the_machines_clock_was_set_back_an_hour(tmp_path: Path) -> None:
+    """The stop's answer is lost at that moment: it is asked about within seconds, not in an hour."""
+    set_back: list[str] = []
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        exchange = Hanging(ONE, server.port)
+
+        def hangs(kind: str, subject: str) -> bool:
+            if (kind, subject) == ("submit", Purpose.STOP):
+                set_back.append(subject)
+                return True
+            return False
+
+        exchange.hangs = hangs
+        manager = wall_manager(tmp_path, exchange, WallFeed(candles=1), Eager(), policy="keep")
+        manager._clock = LiveClock(manager.notify, lambda: wall_ms() - 3_600_000 * bool(set_back))
+
+        def done() -> bool:
+            stops = [o for o in manager.engine.state.orders.values() if o.intent.purpose is Purpose.STOP]
+            return [o.state for o in stops] == [OrderState.OPEN]
+
+        assert run_until(manager, done, seconds_max=30) == ExitCode.OK
+        assert len(server.orders(Purpose.ENTRY)) == len(server.orders(Purpose.STOP)) == 1
+    told = rows(tmp_path / "tradebot.db", "SELECT code FROM alerts WHERE code LIKE 'CLOCK%'")
+    assert told == [("CLOCK_BEHIND",)]
+
+
+class FromTheFuture(WallFeed):
+    """Whose first candle closes in an hour."""
+
+    async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
+        async for (candle,) in super().batches(after_close_ms):
+            yield (replace(candle, open_time_ms=candle.open_time_ms + 3_600_000),)
+            break
+        async for batch in super().batches(after_close_ms):
+            yield batch
+
+
+def test_a_candle_from_the_future_is_refused_and_told_and_time_stays_right(tmp_path: Path) -> None:
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        manager = wall_manager(tmp_path, SocketExchange(ONE, server.port), FromTheFuture(), Eager(), policy="keep")
+        assert run_until(manager, lambda: bool(server.orders(Purpose.STOP))) == ExitCode.OK
+        assert manager.engine.state.now_ms <= wall_ms()
+    ((text,),) = rows(tmp_path / "tradebot.db", "SELECT text FROM alerts WHERE code = 'CANDLE_REFUSED'")
+    assert "at most 60000 ms in the future" in text
 
 
 def test_a_request_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from trading.domain.actions import Action
 from trading.domain.errors import InvariantViolated
 from trading.domain.events import AccountSnapshot, Event
 from trading.live.commit_line import CommitLine
+from trading.live.live_clock import FUTURE_MS_MAX
 from trading.live.requests import Requests
 
 ROUNDS_MAX = 1_000
@@ -64,7 +67,7 @@ class Traffic:
             await self._pump_rounds(events, may_wait=may_wait)
             return
         answered, self._answers = self._answers, []
-        answers = [event for task in answered for event in task.result()]
+        answers = [self._as_of_now(event) for task in answered for event in task.result()]
         actions = await self._take([*answers, *events], may_wait=may_wait)
         for request in self._requests.begin(actions, self._line.engine.state.now_ms):
             task = asyncio.ensure_future(request)
@@ -89,6 +92,11 @@ class Traffic:
             if not events:
                 return
         raise InvariantViolated(f"no rest after {ROUNDS_MAX} rounds of events at {self._line.engine.state.now_ms}")
+
+    def _as_of_now(self, event: Event) -> Event:
+        """The event; one from far in the future with the bot's own time, which it must not carry away."""
+        now_ms = self._line.engine.state.now_ms
+        return event if event.time_ms <= now_ms + FUTURE_MS_MAX else replace(event, time_ms=now_ms)
 
     async def _take(self, events: Sequence[Event], *, may_wait: bool) -> Sequence[Action]:
         self._on_beat()

@@ -28,6 +28,7 @@ from trading.engine.engine import Engine
 from trading.engine.state import EngineState
 from trading.live.commit_line import CommitLine
 from trading.live.database_calls import DatabaseCalls
+from trading.live.live_clock import LiveClock
 from trading.live.requests import Requests
 from trading.store.batch import Batch
 from trading.store.database import reading
@@ -205,6 +206,7 @@ class Bot:
         state.restore(self.journal.load())
         world.dust.update(self.journal.dust(world.dust))
         self.engine = Engine(config, signals or signals_of(world.schedule.seed, world.scenario), state)
+        self._clock = LiveClock(self._on_notify, self._wall_ms, lambda: world.now_ms / 1000)
         self.line = CommitLine(
             self.engine, self.journal, alerts=Heard(self._on_notify), monotonic=lambda: world.now_ms / 1000
         )
@@ -239,7 +241,10 @@ class Bot:
 
     @property
     def clock_ms(self) -> int:
-        """What the bot's clock says."""
+        """What the bot takes for the time."""
+        return self._clock.after(self.engine.state.now_ms)
+
+    def _wall_ms(self) -> int:
         ahead = self.world.strikes.span(Kind.CLOCK_AHEAD, self.world.second)
         return self.world.now_ms + (ahead.times * 1000 if ahead else 0)
 

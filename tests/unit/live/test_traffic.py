@@ -25,6 +25,7 @@ class OneQuestion:
     def __init__(self, *, breaks: bool = False) -> None:
         self.may_answer = asyncio.Event()
         self.is_asked = asyncio.Event()
+        self.ahead_ms = 0
         self._breaks = breaks
 
     async def account(self, token: int, now_ms: int) -> Sequence[Event]:
@@ -32,7 +33,8 @@ class OneQuestion:
         await self.may_answer.wait()
         if self._breaks:
             raise RuntimeError("a bug of the adapter")
-        return [AccountSnapshot(time_ms=now_ms, token=token, balances={"USDT": Balance(BTC.min_notional * 1_000)})]
+        balances = {"USDT": Balance(BTC.min_notional * 1_000)}
+        return [AccountSnapshot(time_ms=now_ms + self.ahead_ms, token=token, balances=balances)]
 
 
 class Bench:
@@ -93,6 +95,23 @@ def test_where_time_is_the_walls_nobody_waits_for_an_answer() -> None:
         await bench.traffic.pump([])
         assert bench.engine.ready
         assert (bench.traffic.snapshots, bench.traffic.is_waiting) == (1, False)
+        bench.line.close()
+
+    asyncio.run(story())
+
+
+def test_an_answer_dated_far_in_the_future_does_not_carry_the_bots_time_away() -> None:
+    """Time-outs would not run out until then. It is taken all the same."""
+
+    async def story() -> None:
+        bench = Bench(in_rounds=False)
+        bench.exchange.ahead_ms = 3_600_000
+        bench.exchange.may_answer.set()
+        await bench.start()
+        await bench.answered.wait()
+        await bench.traffic.pump([])
+        assert bench.engine.ready
+        assert bench.engine.state.now_ms == T0
         bench.line.close()
 
     asyncio.run(story())

@@ -71,6 +71,9 @@ WORDINGS: dict[str, Wording] = {
     "CAPITAL_BELOW_LIMIT": Wording("Less money than configured"),
     "FEE_UNVALUED": Wording("A fee of unknown worth"),
     # The machine.
+    "CLOCK_BEHIND": Wording("The machine's clock went back", "Stops rest. Look at its time synchronisation (NTP)."),
+    "CLOCK_BEHIND_ENDED": Wording("The machine's clock has caught up"),
+    "CLOCK_JUMPED": Wording("The machine's clock jumped", "Look at its time synchronisation (NTP), or why it slept."),
     "JOURNAL_DOWN": Wording(
         "The database cannot be written", "Nothing is opened; exits go on. Free disk space or bring the server back."
     ),
