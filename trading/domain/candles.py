@@ -8,6 +8,9 @@ import msgspec
 
 from trading.domain.errors import InvalidInput
 
+OPEN_WINDOW_MS = 5_000
+OPEN_WINDOW_PARTS = 10
+
 
 class Candle(msgspec.Struct, frozen=True):
     """Open, high, low, close (quote per base) and volume (base) of one interval.
@@ -28,6 +31,11 @@ class Candle(msgspec.Struct, frozen=True):
     def close_time_ms(self) -> int:
         """The first millisecond after the candle."""
         return self.open_time_ms + self.interval_ms
+
+    @property
+    def open_window_end_ms(self) -> int:
+        """What happens up to this time counts as at the open: a tenth of the interval after it, at most 5 s."""
+        return self.open_time_ms + min(self.interval_ms // OPEN_WINDOW_PARTS, OPEN_WINDOW_MS)
 
 
 def check_candle(candle: Candle) -> None:

@@ -24,7 +24,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     adjusted_cost: sums of the booked corrections (a fee taken in the base coin lowers both). Every field is a plain sum
     over fills and corrections, so that splitting a fill changes nothing.
 
-    A position exists from its decision on, before its first fill. stop_price is where the protective stop should rest,
+    A position exists from its decision on, before its first fill; first_fill_ms is when that was, by the exchange's
+    clock (None before it). stop_price is where the protective stop should rest,
     target_price where profit is taken, trail_distance how far the stop follows `high_water`. exit_reason is set once an
     exit has been decided; exit_retry_ms and stop_retry_ms are when a refused order may be tried again.
     unprotected_since_ms: since when more than dust is held without an acknowledged stop. orders_placed numbers the
@@ -36,6 +37,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     side: PositionSide
     opened_ms: int
     decision_price: Decimal
+    first_fill_ms: int | None = None
     bought: Decimal = ZERO
     cost: Decimal = ZERO
     sold: Decimal = ZERO

@@ -62,7 +62,10 @@ def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
     account = _account(state)
     value = fill.price * fill.quantity
     if fill.side is Side.BUY:
-        position = replace(position, bought=position.bought + fill.quantity, cost=position.cost + value)
+        first_ms = fill.time_ms if position.first_fill_ms is None else min(position.first_fill_ms, fill.time_ms)
+        position = replace(
+            position, bought=position.bought + fill.quantity, cost=position.cost + value, first_fill_ms=first_ms
+        )
         account = replace(account, cash=account.cash - value)
     else:
         position = replace(position, sold=position.sold + fill.quantity, proceeds=position.proceeds + value)

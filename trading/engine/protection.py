@@ -64,12 +64,18 @@ def plan(desk: Desk, symbol: str) -> None:
 
 
 def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
-    """Trail the stop and look for the target, by a closed candle."""
+    """Trail the stop and look for the target, by a closed candle.
+
+    Of a candle in whose course the position was first filled only the close is known to be later than that.
+    """
+    high, low = candle.high, candle.low
+    if position.first_fill_ms is not None and position.first_fill_ms > candle.open_window_end_ms:
+        high = low = candle.close
     high_water, stop, trail = position.high_water, position.stop_price, position.trail_distance
     held = position.quantity
     # Without a stop there is nothing that the highest price could move.
-    if stop is not None and held and (high_water is None or candle.high > high_water):
-        high_water = candle.high
+    if stop is not None and held and (high_water is None or high > high_water):
+        high_water = high
     if high_water is not None and trail is not None and stop is not None:
         least = stop + trail * TRAIL_STEP
         # Rounding down only lowers it: most candles show without it that the stop stays where it is.
@@ -81,9 +87,9 @@ def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
         desk.state.put(position)
     if position.exit_reason or not held:
         return
-    if position.target_price is not None and candle.high >= position.target_price:
+    if position.target_price is not None and high >= position.target_price:
         request_exit(desk, position, "target")
-    elif stop is not None and desk.config.protect is False and candle.low <= stop:
+    elif stop is not None and desk.config.protect is False and low <= stop:
         request_exit(desk, position, "stop")
 
 

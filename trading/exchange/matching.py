@@ -12,8 +12,6 @@ from trading.domain.orders import OrderIntent, OrderType, Side
 from trading.exchange.filters import is_stop
 from trading.exchange.records import SimOrder
 
-OPEN_WINDOW_MS = 5_000
-OPEN_WINDOW_PARTS = 10
 NOWHERE_BELOW = Decimal("-Infinity")
 NOWHERE_ABOVE = Decimal("Infinity")
 
@@ -64,11 +62,6 @@ def is_worse(side: Side, price: Decimal, limit: Decimal) -> bool:
     return price > limit if side is Side.BUY else price < limit
 
 
-def open_window_end_ms(candle: Candle) -> int:
-    """Orders sent up to this time meet the candle at its open: a tenth of the interval after it, at most 5 s."""
-    return candle.open_time_ms + min(candle.interval_ms // OPEN_WINDOW_PARTS, OPEN_WINDOW_MS)
-
-
 def middle_ms(candle: Candle) -> int:
     """The time that is given to whatever happens within the candle's range."""
     return candle.open_time_ms + candle.interval_ms // 2
@@ -84,7 +77,7 @@ def arrival_price(order: SimOrder, candle: Candle) -> tuple[Decimal, int]:
 
     The open, if it was sent right after it. Later the price is not known: the worse of open and close is taken.
     """
-    if order.submitted_ms <= open_window_end_ms(candle):
+    if order.submitted_ms <= candle.open_window_end_ms:
         return candle.open, max(candle.open_time_ms, order.arrival_ms)
     return worse(order.intent.side, candle.open, candle.close), max(middle_ms(candle), order.arrival_ms)
 

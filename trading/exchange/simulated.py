@@ -50,7 +50,6 @@ from trading.exchange.matching import (
     is_reached,
     is_through,
     middle_ms,
-    open_window_end_ms,
     service_order,
     stage_of,
     stop_price_of,
@@ -338,7 +337,7 @@ class SimulatedExchange:
         events: list[Event] = []
         price = candle.open
         tick = book.instrument.tick_size
-        latest_ms = open_window_end_ms(candle)
+        latest_ms = candle.open_window_end_ms
         clock = candle.open_time_ms
         for order in sorted(book.open.values(), key=lambda order: (stage_of(order), order.order_id)):
             if order.submitted_ms > latest_ms or not arrives_in_time(order, candle):

@@ -27,7 +27,7 @@ ALERT_TABLES = (alerts, alert_channels, alert_deliveries, leases)
 """Alerts and their way to the owner: commits add alerts, everything else is the sender's, whichever process that is."""
 
 APP = "llm-tradebot"
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 
 ONLY_ROW = 1
 KILL = "kill"
@@ -103,6 +103,7 @@ positions = Table(
     _text("side"),
     _ms("opened_ms"),
     _money("decision_price"),
+    _maybe_ms("first_fill_ms"),
     _money("bought"),
     _money("cost"),
     _money("sold"),

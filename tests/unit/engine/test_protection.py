@@ -152,6 +152,33 @@ def test_small_rises_move_no_stop() -> None:
     assert len(rig.cancels()) == 1
 
 
+@pytest.mark.parametrize(("after_ms", "is_news"), [(5_000, True), (5_001, False)])
+def test_of_a_candle_in_which_it_was_filled_only_the_close_is_known_to_be_later(after_ms: int, is_news: bool) -> None:
+    """Its high may have been before the fill: it moves no stop. Right after the open, the whole candle counts."""
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.tick(after_ms)
+    rig.fill(entry, "10", "100")
+    rig.accept(rig.one(Purpose.STOP))
+    rig.candle("100", high="105")
+    assert rig.position.high_water == (105 if is_news else 100)
+    assert rig.position.stop_price == (101 if is_news else 98)
+    rig.candle("100", high="105")
+    assert rig.position.stop_price == 101
+
+
+def test_a_target_that_was_touched_before_the_fill_is_not_taken() -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.tick(20_000)
+    rig.fill(entry, "10", "100")
+    rig.accept(rig.one(Purpose.STOP))
+    rig.candle("100", high="106")
+    assert not rig.position.exit_reason
+    rig.candle("106")
+    assert rig.position.exit_reason == "target"
+
+
 def test_the_target_is_taken_when_the_high_reaches_it() -> None:
     rig = Rig.holding()
     rig.candle("103", high="105.99")
