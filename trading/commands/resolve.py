@@ -7,6 +7,7 @@ import click
 from trading.commands.operator import Operator, wait_option
 from trading.commands.options import data_dir_option, debug_option, json_option
 from trading.domain.errors import InvalidInput
+from trading.domain.orders import Order
 from trading.exit_codes import ExitCode
 
 EPILOG = """\b
@@ -14,7 +15,9 @@ Examples:
   tradebot resolve 24001fab adopt    (it is the bot's: book it and protect it)
   tradebot resolve 24001fab close    (it is the bot's: book it and sell it)
   tradebot resolve 24001fab ignore   (there is none, or it is not the bot's)
-Look at the exchange first: `ignore` books nothing of what the order did.
+Look at the exchange first: `ignore` books nothing of what the order did. An order that has ended, and of which the
+exchange counts more as filled than it shows trades for, can only be ignored; what is held is then compared with the
+account.
 """
 
 
@@ -29,21 +32,20 @@ def command(order: str, choice: str, wait_s: float, data_dir: str | None, as_jso
     """Decide about an order in doubt (ORDER: its id, or how it begins)."""
     from trading.commands import output
     from trading.domain.events import CommandKind
-    from trading.domain.orders import OrderState
-
     with Operator(data_dir) as operator:
         operator.need_bot()
         found = operator.order_of(order)
-        if found.state is not OrderState.UNKNOWN:
+        if not found.is_in_doubt:
             raise InvalidInput("ORDER", found.id, f"an order in doubt; this one is {found.state}")
+        if found.state.is_final and choice != "ignore":
+            raise InvalidInput("CHOICE", choice, "ignore: the order has ended, and its trades are not shown")
         done = operator.obeyed(operator.leave(CommandKind.RESOLVE, target=found.id, reason=choice), wait_s)
 
-        def state() -> OrderState:
-            now = operator.queries.order(found.id)
-            return OrderState.UNKNOWN if now is None else now.state
+        def order_now() -> Order:
+            return operator.queries.order(found.id) or found
 
-        resolved = operator.wait_for(lambda: state() is not OrderState.UNKNOWN, wait_s if done else 0.0)
-        now = state()
+        resolved = operator.wait_for(lambda: not order_now().is_in_doubt, wait_s if done else 0.0)
+        now = order_now().state
     if as_json:
         output.print_json({"order": found.id, "choice": choice, "done": done, "resolved": resolved, "state": now})
     else:

@@ -152,9 +152,19 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return not self.state.is_final
 
     @property
+    def has_unseen_fills(self) -> bool:
+        """Whether the exchange has counted more of it as filled than it has shown trades for."""
+        return self.reported_filled > self.filled_quantity
+
+    @property
     def is_settled(self) -> bool:
         """Final, with every fill that the exchange reported booked."""
-        return self.state.is_final and self.filled_quantity >= self.reported_filled
+        return self.state.is_final and not self.has_unseen_fills
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a person may have to say what became of it: its outcome is lost, or trades of it are."""
+        return self.state is OrderState.UNKNOWN or (self.state.is_final and self.has_unseen_fills)
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):

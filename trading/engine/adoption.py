@@ -23,6 +23,8 @@ from trading.engine.portfolio import distance_without_plan
 NOT_REMEMBERED = "NOT_REMEMBERED"
 RESOLVED = "RESOLVED"
 IGNORED = "IGNORED"
+WRITTEN_OFF = "WRITTEN_OFF"
+"""A person has said that fills which the exchange counts and shows no trades of are not to be waited for."""
 LEGS_AHEAD = 50
 LAST = 1_000_000_000
 CHOICES = ("adopt", "ignore", "close")
@@ -87,22 +89,27 @@ def resolve(desk: Desk, command: Command) -> str | None:
     """Do with an order what a person decided (`reason`): the symbol that it concerns, None where it was refused.
 
     adopt: the order is the bot's; its fills are booked and get a stop 5 % under their price. close: the same, and all
-    is sold at once. ignore: it does not exist, or is none of the bot's; what it did is not booked.
+    is sold at once. ignore: it does not exist, or is none of the bot's; what it did is not booked. Of an order that
+    has ended and whose trades are not shown there is nothing to book: it can only be ignored.
     """
     order = desk.state.orders.get(command.target)
     choice = command.reason
-    unknown = order is not None and order.state is OrderState.UNKNOWN
-    if order is None or not unknown or choice not in CHOICES or not desk.ready:
+    allowed = CHOICES if order is not None and order.state is OrderState.UNKNOWN else ("ignore",)
+    if order is None or not order.is_in_doubt or choice not in allowed or not desk.ready:
         desk.notify(
             Level.WARNING,
             "CANNOT_RESOLVE",
-            f"resolve {command.target} {choice}: needs an order whose outcome is unknown, one of {', '.join(CHOICES)}, "
+            f"resolve {command.target} {choice}: needs an order in doubt, one of {', '.join(allowed)}, "
             "and an account that has been read since the start",
         )
         return None
     symbol = order.intent.symbol
     desk.touch(symbol)
     desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id}: {choice}, by {command.by}", symbol)
+    if order.state.is_final:
+        known, why = order.filled_quantity, f"ignored by {command.by}: its trades were not shown"
+        desk.state.put(replace(order, reported_filled=known, code=WRITTEN_OFF, message=why, query_due_ms=None))
+        return symbol
     if choice == "ignore":
         # One that we placed and that a person has not found may still appear, and then is cancelled as any late one.
         code = IGNORED if order.code == NOT_REMEMBERED else RESOLVED

@@ -21,7 +21,7 @@ from trading.domain.events import (
 )
 from trading.domain.instruments import ZERO
 from trading.domain.orders import IN_DOUBT, NOT_SENT, Fill, Order, OrderState, OrderType, Purpose
-from trading.engine.adoption import adopt_report, is_not_ours
+from trading.engine.adoption import WRITTEN_OFF, adopt_report, is_not_ours
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
 from trading.engine.entries import enter_again
@@ -140,6 +140,8 @@ def on_canceled(desk: Desk, event: OrderCanceled) -> str | None:
     state = OrderState.EXPIRED if event.expired else OrderState.CANCELED
     reported = max(order.reported_filled, event.filled_quantity)
     if order.state.is_final:
+        if order.code == WRITTEN_OFF:
+            return order.intent.symbol
         if reported > order.reported_filled:
             _put(desk, replace(order, reported_filled=reported))
     else:
@@ -274,7 +276,7 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
     elif changed != order:
         # Only our question is answered; nothing happened to the order, whose times stay what they are.
         desk.state.put(changed)
-    if changed.reported_filled > changed.filled_quantity:
+    if changed.has_unseen_fills:
         desk.query(changed, delay_ms=desk.config.timing.query_ms)
     return order.intent.symbol
 
@@ -298,10 +300,10 @@ def is_known(desk: Desk, report: OrderReport) -> bool:
 
 def _final_reported(desk: Desk, order: Order, report: OrderReport) -> str:
     """A finished order in a report. One that rests although we took it for gone is cancelled (a late appearance)."""
-    if report.filled_quantity > order.reported_filled:
+    if report.filled_quantity > order.reported_filled and order.code != WRITTEN_OFF:
         order = replace(order, reported_filled=report.filled_quantity)
         _put(desk, order)
-    if order.reported_filled > order.filled_quantity:
+    if order.has_unseen_fills:
         desk.query(order, delay_ms=desk.config.timing.query_ms)
     if order.state is OrderState.REJECTED and not report.state.is_final:
         desk.cancel_late(desk.state.orders[order.id])
@@ -371,16 +373,21 @@ def _put(desk: Desk, order: Order) -> None:
 
 
 def call_for_person(desk: Desk, order: Order) -> None:
-    """Tell, once a process, of an order whose outcome has been unknown for so long that it may stay so."""
+    """Tell, once a process, of an order whose outcome, or trades, have not shown for so long that they may never."""
     since = order.submitted_ms if order.submitted_ms is not None else order.intent.created_ms
+    if order.has_unseen_fills:
+        since = order.updated_ms
     if desk.state.now_ms - since < PERSON_MS or order.id in desk.called_for_person:
         return
     desk.called_for_person[order.id] = None
     intent = order.intent
-    text = (
-        f"the outcome of {intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol}) has been "
-        f"unknown for {(desk.state.now_ms - since) // 60_000} min; no entries in {intent.symbol} until it is known"
-    )
+    what = f"{intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol})"
+    minutes = (desk.state.now_ms - since) // 60_000
+    text = f"the outcome of {what} has been unknown for {minutes} min; no entries in {intent.symbol} until it is known"
+    if order.has_unseen_fills:
+        unseen = order.reported_filled - order.filled_quantity
+        text = f"the exchange says that {unseen} more of {what} filled, and has shown no trade of it for {minutes} min"
+        text += f"; no entries in {intent.symbol} until it does, or `tradebot resolve {order.id} ignore`"
     desk.notify(Level.CRITICAL, "ORDER_NEEDS_PERSON", text, intent.symbol)
 
 

@@ -8,6 +8,7 @@ from tests.support.builders import ENTER
 from tests.support.rig import Rig
 from trading.domain.events import CommandKind, OrderReport, Started
 from trading.domain.orders import OrderState, Purpose
+from trading.engine.adoption import WRITTEN_OFF
 from trading.engine.tracking import LOST
 
 
@@ -127,6 +128,67 @@ def test_fills_that_the_exchange_told_of_and_lost_halt_entries() -> None:
     assert rig.is_flat
     rig.candle("100", say=ENTER)
     assert rig.veto() == "HALTED"
+
+
+def with_unseen_trades() -> tuple[Rig, str]:
+    """An entry that was cancelled when 4 of it had filled, by the exchange's word, of which it shows no trades."""
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.cancelled(entry, filled="4")
+    for _ in range(400):
+        rig.found(entry, OrderState.CANCELED, "4")
+        rig.tick(2_000)
+        if "ORDER_NEEDS_PERSON" in rig.notes():
+            return rig, entry
+    raise AssertionError("nobody was told")
+
+
+def test_trades_that_are_never_shown_are_told_and_a_person_ends_the_waiting() -> None:
+    rig, entry = with_unseen_trades()
+    rig.candle("100", say=ENTER)
+    assert rig.submitted() == []
+    rig.command(CommandKind.RESOLVE, entry, "ignore")
+    assert rig.notes() == ["ORDER_RESOLVED"]
+    assert (rig.order(entry).is_settled, rig.order(entry).code) == (True, WRITTEN_OFF)
+    assert rig.is_flat
+    rig.found(entry, OrderState.CANCELED, "4")
+    rig.cancelled(entry, filled="4")
+    assert (rig.actions, rig.order(entry).is_settled) == ([], True), "what was known when it was ignored is no news"
+    assert rig.entered() != entry
+
+
+def test_trades_that_are_shown_after_they_were_ignored_are_booked_and_sold() -> None:
+    rig, entry = with_unseen_trades()
+    rig.command(CommandKind.RESOLVE, entry, "ignore")
+    rig.found(entry, OrderState.CANCELED, "4", rig.a_fill(entry, "4", "100"))
+    assert (rig.position.quantity, rig.position.exit_reason) == (4, "late fill")
+    assert rig.order(entry).is_settled
+
+
+@pytest.mark.parametrize("choice", ["adopt", "close"])
+def test_of_an_order_that_has_ended_there_is_nothing_to_adopt(choice: str) -> None:
+    rig, entry = with_unseen_trades()
+    rig.command(CommandKind.RESOLVE, entry, choice)
+    assert rig.notes() == ["CANNOT_RESOLVE"]
+    assert rig.order(entry).has_unseen_fills
+
+
+def test_a_sale_whose_trades_are_ignored_is_booked_off_once_the_account_shows_it() -> None:
+    rig = Rig.holding()
+    rig.command(CommandKind.CLOSE_ALL)
+    rig.cancelled(rig.cancels()[0])
+    rig.snapshot()
+    exit_ = rig.one(Purpose.EXIT)
+    rig.accept(exit_)
+    rig.cancelled(exit_, filled="10")
+    rig.snapshot_again(rig.report(exit_, OrderState.CANCELED, "10"), USDT="10000", BTC="0")
+    rig.tick(600_001)
+    rig.command(CommandKind.RESOLVE, exit_, "ignore")
+    for _ in range(2):
+        rig.snapshot_again(rig.report(exit_, OrderState.CANCELED, "10"), USDT="10000", BTC="0")
+        rig.tick(rig.engine.config.timing.missing_ms)
+    assert rig.is_flat
+    assert [c.quantity for c in rig.corrections()] == [-10]
 
 
 def test_a_restart_asks_about_a_stop_and_replaces_a_lost_one_after_the_account_is_read() -> None:
