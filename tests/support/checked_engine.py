@@ -106,7 +106,8 @@ class CheckedEngine(Engine):
         account = self.state.account
         if account is None or before is None:
             return
-        expected = before.cash
+        # What the owner pays in before the first trade is the only money that comes without a trade.
+        expected = before.cash + account.start_capital - before.start_capital
         for record in changes:
             match record:
                 case Fill():

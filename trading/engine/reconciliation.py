@@ -48,19 +48,29 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
 
 
 def _open_account(desk: Desk, snapshot: AccountSnapshot) -> None:
-    """At the very first snapshot: the bot's part of the account is its capital, as far as the quote coin is there."""
-    if desk.state.account is not None:
-        return
-    quote = desk.config.quote
+    """The bot's part of the account: its capital, as far as the quote coin is there when it first looks.
+
+    Until its first trade it looks again: an account may be filled after the bot was first started.
+    """
+    quote, known = desk.config.quote, desk.state.account
     found = snapshot.balances.get(quote, Balance(ZERO)).free
     capital = min(desk.config.capital, found)
-    desk.state.put(Account(quote=quote, start_capital=capital, cash=capital))
+    account = Account(quote=quote, start_capital=capital, cash=capital)
+    if known is not None and (capital <= known.start_capital or _has_traded(desk, known)):
+        return
+    desk.state.put(account)
     if capital < desk.config.capital:
         desk.notify(
             Level.WARNING,
             "CAPITAL_BELOW_LIMIT",
             f"the account has {found} {quote} free: the bot's capital is {capital}, not {desk.config.capital}",
         )
+
+
+def _has_traded(desk: Desk, account: Account) -> bool:
+    """Whether the account's sums hold anything of orders, or may soon."""
+    untouched = Account(quote=account.quote, start_capital=account.start_capital, cash=account.start_capital)
+    return account != untouched or bool(desk.state.positions) or any(desk.state.live.values())
 
 
 def _compare_holding(desk: Desk, symbol: str) -> None:
@@ -98,7 +108,7 @@ def _is_sale_untold(desk: Desk, symbol: str) -> bool:
     """Whether a sale may have happened that is not booked yet: then it explains what is missing, and will be booked."""
     return any(
         order.intent.side is Side.SELL
-        and (order.state is OrderState.UNKNOWN or order.reported_filled > order.filled_quantity)
+        and (order.state is OrderState.UNKNOWN or order.has_unseen_fills)
         for order in desk.state.live_orders(symbol)
     )
 

@@ -51,6 +51,24 @@ def test_what_is_locked_in_the_owners_orders_is_not_the_bots() -> None:
     assert rig.cash == 400
 
 
+def test_an_account_that_is_filled_before_the_first_trade_is_the_bots_up_to_its_capital() -> None:
+    rig = Rig.started(config(capital=D(1_000)), USDT="0")
+    assert (rig.cash, rig.notes()) == (0, ["CAPITAL_BELOW_LIMIT"])
+    rig.snapshot_again(USDT="0")
+    assert rig.notes() == [], "it is told once"
+    rig.snapshot_again(USDT="25000")
+    assert (rig.cash, rig.engine.equity(), rig.notes()) == (1_000, 1_000, [])
+    rig.snapshot_again(USDT="10")
+    assert rig.cash == 1_000, "less than before may be an answer that lags"
+
+
+def test_once_an_order_is_on_its_way_the_bots_part_stays() -> None:
+    rig = Rig.started(config(capital=D(1_000)), USDT="600")
+    entry = rig.entered()
+    rig.snapshot_again(rig.report(entry, OrderState.OPEN), USDT="25000")
+    assert rig.cash == 600
+
+
 def test_an_account_that_is_known_is_not_opened_again() -> None:
     rig = Rig.holding()
     rig.snapshot_again(USDT="77", BTC="10")
