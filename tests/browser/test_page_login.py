@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
+from tests.browser.test_page_shows import SERIOUS
 from tests.support.browser import PASSWORD, Watched
 from tests.support.web import Served, serving, web_app
 from trading.clock import wall_ms
@@ -114,7 +116,10 @@ def test_a_bot_that_does_not_run_is_told_on_every_page(watch: Open, served: Serv
         expect(page.get_by_test_id("not-running")).to_contain_text("The bot is not running")
         expect(page.get_by_test_id("not-running")).to_contain_text("tradebot run")
         expect(page.get_by_test_id("shell")).to_have_class(re.compile("is-stale"))
-    watched.screenshot("not-running")
+        expect(page.get_by_text("Loading …")).to_have_count(0)
+        faults = [fault for fault in Axe().run(page).response["violations"] if fault["impact"] in SERIOUS]
+        assert not faults, f"{name}: {[(fault['id'], fault['nodes'][0]['html']) for fault in faults]}"
+        watched.screenshot(f"not-running-{name}")
 
 
 def test_the_kill_switch_works_while_no_bot_runs(watch: Open, served: Served) -> None:

@@ -40,19 +40,19 @@ export function botStateOf(found: Status): BotState {
   return NOT_RUNNING[found.bot.state] ?? stopped?.[1] ?? PHASES[found.bot.phase ?? ""] ?? { tone: "warn", word: "Running" };
 }
 
+/** Whether nothing is heard from the server. */
+export const isLost = computed(() => connection.value.state === "lost" || statusProblem.value !== undefined);
+
 export const botState = computed<BotState>(() => {
   // Who does not hear from the server knows nothing of the bot either.
-  if (connection.value.state === "lost" || statusProblem.value) return { tone: "warn", word: "Not known" };
+  if (isLost.value) return { tone: "warn", word: "Not known" };
   return status.value ? botStateOf(status.value) : { tone: "plain", word: "Asking …" };
 });
 
 /** Whether the kill switch is set, be there a bot or not. */
 export const isKilled = computed(() => status.value?.entries_stopped_by.some((why) => why.startsWith(KILL_SWITCH)) ?? false);
 
-/** Whether what is shown may be old: nobody tells what has changed since. */
+/** Whether what moves with the market may be old: nobody tells what has changed since. */
 export const isStale = computed(
-  () =>
-    connection.value.state === "lost" ||
-    statusProblem.value !== undefined ||
-    (status.value !== undefined && status.value.bot.state !== "running"),
+  () => isLost.value || (status.value !== undefined && status.value.bot.state !== "running"),
 );

@@ -1,6 +1,6 @@
 import type { ComponentType, JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { isStale } from "../live/state.ts";
+import { isLost, isStale } from "../live/state.ts";
 import { listen } from "../live/socket.ts";
 import { followStatus, status } from "../live/status.ts";
 import { isReady, take } from "../live/store.ts";
@@ -58,7 +58,7 @@ function Shell(): JSX.Element {
   const Page = PAGES[route.value.page] ?? NoSuchPage;
   return (
     <div
-      class={isStale.value ? "shell is-stale" : "shell"}
+      class={["shell", isStale.value && "is-stale", isLost.value && "is-lost"].filter(Boolean).join(" ")}
       data-testid="shell"
       data-ready={isReady.value && status.value !== undefined ? "true" : undefined}
     >
