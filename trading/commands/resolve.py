@@ -32,6 +32,7 @@ def command(order: str, choice: str, wait_s: float, data_dir: str | None, as_jso
     """Decide about an order in doubt (ORDER: its id, or how it begins)."""
     from trading.commands import output
     from trading.domain.events import CommandKind
+
     with Operator(data_dir) as operator:
         operator.need_bot()
         found = operator.order_of(order)

@@ -107,8 +107,7 @@ def _cannot_rest(desk: Desk, order: Order) -> bool:
 def _is_sale_untold(desk: Desk, symbol: str) -> bool:
     """Whether a sale may have happened that is not booked yet: then it explains what is missing, and will be booked."""
     return any(
-        order.intent.side is Side.SELL
-        and (order.state is OrderState.UNKNOWN or order.has_unseen_fills)
+        order.intent.side is Side.SELL and (order.state is OrderState.UNKNOWN or order.has_unseen_fills)
         for order in desk.state.live_orders(symbol)
     )
 
