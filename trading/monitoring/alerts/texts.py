@@ -59,7 +59,6 @@ WORDINGS: dict[str, Wording] = {
     "CANNOT_RESOLVE": Wording("A command was refused"),
     "NO_SUCH_ORDER": Wording("A command was refused"),
     "NO_SUCH_POSITION": Wording("A command was refused"),
-    "COMMAND_NOT_FOR_ENGINE": Wording("A command was refused"),
     "ORDER_ADOPTED": Wording("An order was found again"),
     "ORDER_REJECTED": Wording("An order was refused"),
     "LATE_ORDER": Wording("An order appeared late", "It is being cancelled. Look at the exchange whether it is."),
