@@ -12,10 +12,13 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from msgspec.structs import replace
 
 from tests.support.bots import ON_SERVER, PAPER, Bot, ListFeed, Signals, calm_batches, make_bot, resting, url_of
 from tests.support.builders import BOT, BTC, ENTER, ETH, EXIT, MINUTE, T0
 from trading.domain.orders import Fill, Purpose
+from trading.domain.positions import Position
+from trading.engine.state import Record
 from trading.exchange.costs import BINANCE_SPOT
 from trading.store.columns import ExactDecimal, metadata
 from trading.store.database import open_database
@@ -153,7 +156,7 @@ def fill_first_version(engine: sa.Engine, original: Path) -> Rows:
 
 def test_every_revision_keeps_all_rows_and_the_bot_goes_on(place: Path, engine: sa.Engine, original: Path) -> None:
     journal = Journal.open(url_of(original), BOT)
-    wanted = journal.load()
+    wanted = as_the_first_version(journal)
     journal.close()
     assert wanted
     upgrade(engine, REVISIONS[0])
@@ -177,7 +180,7 @@ def test_every_revision_keeps_all_rows_and_the_bot_goes_on(place: Path, engine: 
 
 def test_the_first_version_is_brought_up_to_date_by_a_start(place: Path, engine: sa.Engine, original: Path) -> None:
     journal = Journal.open(url_of(original), BOT)
-    wanted = journal.load()
+    wanted = as_the_first_version(journal)
     journal.close()
     upgrade(engine, REVISIONS[0])
     kept = fill_first_version(engine, original)
@@ -188,6 +191,11 @@ def test_the_first_version_is_brought_up_to_date_by_a_start(place: Path, engine:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == HEAD_REVISION
     engine.dispose()
     goes_on(place, original, wanted)
+
+
+def as_the_first_version(journal: Journal) -> list[Record]:
+    """What is in a journal, without what the first version did not write."""
+    return [replace(r, first_fill_ms=None) if isinstance(r, Position) else r for r in journal.load()]
 
 
 def goes_on(place: Path, original: Path, wanted: list[Any]) -> None:
