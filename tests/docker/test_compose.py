@@ -110,6 +110,7 @@ def check_killed(deploy: Make, rows_: int, kills: int) -> None:
         eventually(lambda one=deployment: "feed.ended" in one.events(), "the replay ends", 300)  # type: ignore[misc]
         assert stopped(deployment) == ExitCode.OK
     assert killed.inspect("trading-bot")["RestartCount"] == kills
+    assert killed.events().count("bot.reconciled") == kills + 1
     wanted, found = books(undisturbed.data), books(killed.data)
     assert len(wanted["positions"]) >= 4
     for name, expected in wanted.items():

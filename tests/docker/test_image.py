@@ -59,20 +59,27 @@ def test_the_slim_image_on_python_3_13(image: str) -> None:
     assert config["Labels"]["org.opencontainers.image.title"] == "llm-tradebot"
 
 
-def test_no_layer_has_a_secret_a_compiler_or_a_test(image: str) -> None:
-    found = []
-    base = len(json.loads(docker("image", "inspect", "python:3.13-slim-bookworm"))[0]["RootFS"]["Layers"])
+def check_layers(image: str, base: str) -> None:
+    """No layer has a secret, a compiler or a test, also not one that a later layer hides."""
+    seen, found = set(), []
+    bases = len(json.loads(docker("image", "inspect", base))[0]["RootFS"]["Layers"])
     for number, layer in enumerate(layers(image)):
         for name in layer.getnames():
             path = Path(name)
-            is_ours = number >= base
+            is_ours = number >= bases
             if path.name in COMPILERS and path.parent.name == "bin":
                 found.append(name)
             if is_ours and name.startswith(FORBIDDEN):
                 found.append(name)
             if is_ours and path.name in ("tests", "test") and "site-packages" in path.parts:
                 found.append(name)
+            seen.add(name)
+    assert "app/trading/cli.py" in seen
     assert found == []
+
+
+def test_no_layer_has_a_secret_a_compiler_or_a_test(image: str) -> None:
+    check_layers(image, "python:3.13-slim-bookworm")
 
 
 def test_libraries_are_compiled_ahead(image: str) -> None:
@@ -119,6 +126,7 @@ def test_a_change_of_the_code_adds_little(image: str, next_image: str) -> None:
 def test_the_whole_image_has_what_the_other_has_and_trains(image: str, torch_image: str) -> None:
     """From the same lock; PyTorch comes with its own on top."""
     check_size(torch_image, RUNTIME_BYTES_MAX)
+    check_layers(torch_image, "python:3.11-slim-bookworm")
     check_runs_as_its_user(torch_image, "3.11", "talib, torch, trading.manager, trading.web.server")
     script = """
 import io, warnings, torch

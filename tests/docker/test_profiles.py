@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.containers import Deployment, docker, eventually, free_port
 from tests.support.deployments import FAST, held, stopped
+from tests.support.processes import rows
 from trading.exit_codes import ExitCode
 from trading.store.backup import backups, check_backup
 
@@ -62,6 +63,10 @@ def test_a_server_that_is_away_costs_no_order_and_no_fill(on_postgres: Deploymen
     bot.compose("stop", "trading-bot")
     assert bot.state("trading-bot")["ExitCode"] == ExitCode.OK
     assert held(bot.data) == {}
+    query = ("psql", "-U", "tradebot", "-d", "tradebot", "-Atc", "SELECT trade_id FROM fills")
+    booked = bot.compose("exec", "-T", "postgres", *query).split()
+    traded = [str(number) for (number,) in rows(bot.data / "paper-exchange.db", "SELECT trade_id FROM trades")]
+    assert sorted(booked) == sorted(traded)
 
 
 def test_a_backup_from_the_server(on_postgres: Deployment) -> None:
@@ -75,7 +80,7 @@ def test_backups_by_themselves(deploy: Make) -> None:
     deployment.env_file(**FAST, COMPOSE_PROFILES="backup", BACKUP_EVERY="1s", BACKUP_KEEP="2")
     deployment.up("trading-bot", "backup")
     eventually(lambda: len(backups(deployment.folder / "backups")) == 2, "there are two")
-    assert check_backup(backups(deployment.folder / "backups")[-1])
+    assert check_backup(backups(deployment.folder / "backups")[-1]).files
     assert stopped(deployment) == ExitCode.OK
 
 

@@ -61,7 +61,7 @@ def back_again(deployment: Deployment, service: str, before: str) -> bool:
     return bool(state["Running"] and state["StartedAt"] != before)
 
 
-def stopped(deployment: Deployment) -> int:
-    """Stop it; the bot's exit code."""
-    deployment.compose("stop")
+def stopped(deployment: Deployment, *services: str) -> int:
+    """Stop all of it, or these services; the bot's exit code."""
+    deployment.compose("stop", *services)
     return int(deployment.state("trading-bot")["ExitCode"])
