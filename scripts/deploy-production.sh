@@ -7,7 +7,8 @@
 #  4. backs up the database, as the old version left it
 #  5. starts the new version, which migrates the database, and waits until bot and dashboard say that they are ready
 #  6. compares positions, orders and latches with those before
-# If 5 or 6 fails it puts the previous image back, and the database where the new version has changed its schema.
+# If 5 or 6 fails it puts the previous image back, and the database where the new version has changed its schema. If the
+# connection to this machine is lost meanwhile it goes on, or back, by itself: deploy.log has the rest of what it says.
 #
 # Options: --version V  tag of the new image (default: as git describes)
 #          --image IMAGE  deploy this image instead of building one
@@ -89,6 +90,8 @@ go_back() {
     exit 1
 }
 trap '[[ $going_back == yes ]] || go_back' ERR INT TERM
+# Where the connection is lost there is no terminal left to write to. If what is under way ends by it, this goes back.
+trap 'exec >>deploy.log 2>&1' HUP
 
 mkdir -p "$BACKUPS"
 if is_running trading-bot; then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -118,6 +119,36 @@ def test_an_update_that_fails_goes_back_by_itself(deployed: Deployment, image: s
     assert sold_by_a_stop(deployed) == []
     assert deployed.inspect("trading-bot")["Image"] == docker("image", "inspect", "--format", "{{.Id}}", image)
     assert deployed.state("trading-bot")["Running"]
+
+
+@pytest.mark.soak
+def test_an_update_whose_terminal_is_lost_goes_on_or_back_by_itself(
+    deployed: Deployment, image: str, tmp_path: Path
+) -> None:
+    """Whichever it is, the log says so, and the bot runs, with nothing sold."""
+    new = later(image, tmp_path / "later")
+    update = subprocess.Popen(
+        ["scripts/deploy-production.sh", "--image", new],
+        cwd=deployed.folder,
+        env=deployed.env,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with update:
+        assert update.stdout is not None
+        assert any(line.startswith("backup: ") for line in update.stdout)
+        os.killpg(update.pid, signal.SIGHUP)
+        update.stdout.close()
+    ends = {0: ("deployed: ", NEXT, new), 1: ("the previous version is in its place", HEAD_REVISION, image)}
+    said, schema, running = ends[update.returncode]
+    assert said in (deployed.folder / "deploy.log").read_text()
+    assert revision(deployed) == schema
+    assert sold_by_a_stop(deployed) == []
+    bot = deployed.inspect("trading-bot")
+    assert bot["Image"] == docker("image", "inspect", "--format", "{{.Id}}", running)
+    assert bot["State"]["Running"] and bot["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
 
 
 def test_settings_that_the_new_version_refuses_change_nothing(running: Deployment, image: str) -> None:
