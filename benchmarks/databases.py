@@ -71,7 +71,7 @@ def _server() -> Iterator[str]:
     if folder is None:
         yield ""
         return
-    server = PostgresServer(folder, is_durable=True)
+    server = PostgresServer(folder)
     try:
         server.start()
         yield server.create_database()

@@ -120,7 +120,7 @@ def test_what_reduces_risk_goes_out_under_every_latch(
     rig.engine._desk.risk.limits = Limits(max_position_notional=D("0.01"), max_open_positions=1)
     for latch in latches[leave_out:]:
         if latch is None:
-            rig.engine._desk.halt("TEST", "for the test", value="1", limit="0")
+            rig.engine._desk.halt("TEST", "for the test")
         else:
             rig.command(latch, reason="for the test")
     target = {CommandKind.CLOSE_POSITION: BTC.symbol, CommandKind.KILL: "flatten"}.get(by, "")

@@ -33,7 +33,7 @@ def test_row_16_an_error_in_a_safety_check_halts_entries_and_is_told(
     with Story(say={0: ENTER, 2: ENTER}) as story:
         story.until(130)
         assert story.state.safety.halt_code == CHECK_FAILED
-        assert "BREAKER_HALT" in story.codes()
+        assert "HALTED" in story.codes()
         story.until(190)
         assert "HALTED" in story.vetoes()
         assert story.requests("submit entry") == 0
@@ -117,7 +117,7 @@ def test_row_31_every_halt_lets_reducing_orders_out(halt: str) -> None:
     if halt in ("kill", "all of them"):
         rig.command(CommandKind.KILL)
     if halt in ("halt", "all of them"):
-        rig.engine._desk.halt("TEST", "for the test", value="1", limit="0")
+        rig.engine._desk.halt("TEST", "for the test")
     rig.fill(entry, "10", "100")
     stop = rig.one(Purpose.STOP)
     rig.accept(stop)

@@ -10,13 +10,15 @@ from typing import Concatenate, ParamSpec
 from msgspec.structs import replace
 
 from trading.domain.actions import Level
+from trading.domain.orders import Purpose
 from trading.engine.desk import Desk
 from trading.engine.portfolio import equity
 from trading.safety import breaker
 from trading.safety.approval import CHECK_FAILED
-from trading.safety.breaker import DAY_MS, NO_ERROR, Finding, TripLevel
+from trading.safety.breaker import DAY_MS, Finding, Trip, TripLevel
 
 P = ParamSpec("P")
+_LEVELS = {TripLevel.WARN: Level.WARNING, TripLevel.PAUSE: Level.CRITICAL, TripLevel.HALT: Level.CRITICAL}
 
 
 def _halts_on_error(look: Callable[Concatenate[Desk, P], None]) -> Callable[Concatenate[Desk, P], None]:
@@ -27,9 +29,7 @@ def _halts_on_error(look: Callable[Concatenate[Desk, P], None]) -> Callable[Conc
         try:
             look(desk, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - whatever broke in it
-            found = f"{look.__name__.strip('_')}: {type(error).__name__}: {error}"
-            text = f"a check of the circuit breaker raised an error: {found}"
-            desk.halt(CHECK_FAILED, text, value=found, limit=NO_ERROR)
+            desk.halt(CHECK_FAILED, f"{look.__name__.strip('_')}: {type(error).__name__}: {error}")
 
     return guarded
 
@@ -125,13 +125,45 @@ def act_on(desk: Desk, findings: Iterable[Finding]) -> None:
         match finding.level:
             case TripLevel.WARN:
                 desk.state.put(replace(known, warned=(*known.warned, finding.code)))
-                desk.record_trip(finding)
-            case TripLevel.PAUSE if not safety.paused:
+            case TripLevel.PAUSE:
+                if safety.paused:
+                    continue
                 desk.state.put(replace(safety, paused=finding.text, pause_code=finding.code))
-                desk.record_trip(finding)
-                desk.cancel_entries()
             case TripLevel.HALT:
-                desk.halt(finding.code, finding.text, value=finding.value, limit=finding.limit)
+                halted = safety.with_halt(finding.code, finding.text)
+                if halted is safety:
+                    continue
+                desk.state.put(halted)
+        _record(desk, finding)
+        if finding.level is not TripLevel.WARN:
+            cancel_entries(desk)
+
+
+def cancel_entries(desk: Desk) -> None:
+    """Cancel every entry that may still fill."""
+    for symbol in desk.state.live:
+        for order in desk.state.live_orders(symbol):
+            if order.intent.purpose is Purpose.ENTRY:
+                desk.cancel(order)
+
+
+def _record(desk: Desk, finding: Finding) -> None:
+    number = desk.state.breaker.trips + 1
+    desk.state.put(replace(desk.state.breaker, trips=number))
+    desk.state.put(
+        Trip(
+            id=f"{number:08d}",
+            time_ms=desk.state.now_ms,
+            level=finding.level,
+            code=finding.code,
+            value=finding.value,
+            limit=finding.limit,
+            text=finding.text,
+        )
+    )
+    then = "; no entries until `tradebot resume`" if finding.level is TripLevel.HALT else ""
+    text = f"{finding.code}: {finding.text}{then}"
+    desk.notify(_LEVELS[finding.level], f"BREAKER_{finding.level.upper()}", text)
 
 
 def _end_pause(desk: Desk) -> None:

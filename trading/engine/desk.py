@@ -16,7 +16,6 @@ from trading.engine.config import EngineConfig
 from trading.engine.ids import bot_tag
 from trading.engine.state import EngineState
 from trading.safety.approval import CHECK_FAILED, RiskCheck
-from trading.safety.breaker import NO_ERROR, Finding, Trip, TripLevel
 from trading.safety.checks import Refusal, RiskView
 
 MINUTE_MS = 60_000
@@ -111,8 +110,7 @@ class Desk:
         approved = self.risk.approve(intent, self.risk_view(intent))
         if isinstance(approved, Refusal):
             if approved.code == CHECK_FAILED:
-                text = f"a check of the order raised an error: {approved.message}"
-                self.halt(CHECK_FAILED, text, value=approved.message, limit=NO_ERROR)
+                self.halt(CHECK_FAILED, approved.message)
             return approved
         self._send(approved)
         return None
@@ -193,42 +191,13 @@ class Desk:
         """Tell the owner."""
         self.actions.append(Notify(level, code, text, symbol))
 
-    def halt(self, code: str, text: str, *, value: str, limit: str) -> None:
-        """Latch: no entries until a person clears it, and those that rest are cancelled. Once for each code.
-
-        value, limit: what was found, and what would have been allowed, for the history.
-        """
-        halted = self.state.safety.with_halt(code, text)
+    def halt(self, code: str, text: str) -> None:
+        """Latch: no entries until a person clears it. Told once for each code."""
+        why = f"{code}: {text}"
+        halted = self.state.safety.with_halt(code, why)
         if halted is not self.state.safety:
             self.state.put(halted)
-            self.record_trip(Finding(level=TripLevel.HALT, code=code, value=value, limit=limit, text=text))
-            self.cancel_entries()
-
-    def record_trip(self, finding: Finding) -> None:
-        """Note in the history what was found, and tell the owner."""
-        number = self.state.breaker.trips + 1
-        self.state.put(replace(self.state.breaker, trips=number))
-        self.state.put(
-            Trip(
-                id=f"{number:08d}",
-                time_ms=self.state.now_ms,
-                level=finding.level,
-                code=finding.code,
-                value=finding.value,
-                limit=finding.limit,
-                text=finding.text,
-            )
-        )
-        then = "; no entries until `tradebot resume`" if finding.level is TripLevel.HALT else ""
-        level = Level.WARNING if finding.level is TripLevel.WARN else Level.CRITICAL
-        self.notify(level, f"BREAKER_{finding.level.upper()}", f"{finding.code}: {finding.text}{then}")
-
-    def cancel_entries(self) -> None:
-        """Cancel every entry that may still fill."""
-        for symbol in self.state.live:
-            for order in self.state.live_orders(symbol):
-                if order.intent.purpose is Purpose.ENTRY:
-                    self.cancel(order)
+            self.notify(Level.CRITICAL, "HALTED", why)
 
     def entries_blocked(self) -> str:
         """Empty, or the code of what stops entries now."""

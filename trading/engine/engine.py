@@ -45,7 +45,7 @@ from trading.engine.protection import on_position_candle, plan
 from trading.engine.quiet import QuietRange, QuietWorth, pass_over, quiet_range, quiet_worth
 from trading.engine.reconciliation import on_snapshot
 from trading.engine.state import EngineState, Record, SymbolState
-from trading.safety.breaker import DAY_MS, NO_ERROR
+from trading.safety.breaker import DAY_MS
 
 
 class Engine:
@@ -186,9 +186,7 @@ class Engine:
         try:
             return self._signals.on_candle(candle)
         except Exception as error:  # noqa: BLE001 - positions must still be looked after, whatever broke in it
-            found = f"{type(error).__name__}: {error}"
-            text = f"the decision path raised an error for {candle.symbol}: {found}"
-            self._desk.halt(DECISION_FAILED, text, value=found, limit=NO_ERROR)
+            self._desk.halt(DECISION_FAILED, f"{candle.symbol}: {type(error).__name__}: {error}")
             return None
 
     def _on_other(self, event: Event) -> None:

@@ -17,7 +17,6 @@ from trading.engine.desk import Desk
 from trading.engine.ids import client_order_id, decision_id
 from trading.engine.portfolio import equity
 from trading.engine.protection import request_exit
-from trading.safety.breaker import NO_ERROR
 from trading.safety.checks import Refusal
 
 DECISION_FAILED = "DECISION_FAILED"
@@ -124,9 +123,7 @@ def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused:
     try:
         return _sized(desk, candle, signal)
     except Exception as error:  # noqa: BLE001 - positions must still be looked after, whatever broke in it
-        found = f"{type(error).__name__}: {error}"
-        text = f"sizing raised an error for {candle.symbol}: {found}"
-        desk.halt(DECISION_FAILED, text, value=found, limit=NO_ERROR)
+        desk.halt(DECISION_FAILED, f"sizing of {candle.symbol}: {type(error).__name__}: {error}")
         return SizingRefused(code=DECISION_FAILED, values={})
 
 

@@ -228,7 +228,7 @@ def _lost_by_exchange(desk: Desk, order: Order) -> None:
     text = f"{intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol}) was {why}"
     if unseen > 0:
         text += f"; {unseen} of it filled by its word, which is not in the books"
-        desk.halt(LOST, text, value=str(unseen), limit="0")
+        desk.halt(LOST, text)
     desk.notify(Level.CRITICAL, LOST, text, intent.symbol)
 
 
@@ -319,8 +319,7 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if owner is not None or not same_market or fill.quantity <= 0 or fill.price <= 0:
         why = f"trade {fill.trade_id} cannot be one of order {order.id}: {fill}"
         desk.notify(Level.CRITICAL, "FILL_CONTRADICTS", why, intent.symbol)
-        text = f"trade {fill.trade_id} of {fill.symbol} contradicts what is known"
-        desk.halt("FILL_CONTRADICTS", text, value=fill.trade_id, limit="a trade of one order, on its side, above 0")
+        desk.halt("FILL_CONTRADICTS", f"trade {fill.trade_id} of {fill.symbol} contradicts what is known")
         return
     book_fill(desk, order, fill)
     filled = order.filled_quantity + fill.quantity

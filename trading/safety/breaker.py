@@ -75,10 +75,6 @@ NO_BREAKER = BreakerLimits(
 """Limits that nothing passes: for looking at a strategy alone in a backtest. `run` has no such setting."""
 
 
-NO_ERROR = "no error"
-"""The limit of a trip whose cause is an error in the program itself."""
-
-
 class Trip(msgspec.Struct, frozen=True, kw_only=True):
     """One trip of the breaker: what was found, and the limit that it passed. `id` is unique within a bot."""
 

@@ -266,10 +266,7 @@ def _copy_file(source: sqlite3.Connection, target: Path) -> None:
         connection.execute("PRAGMA journal_mode=DELETE")
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        why = " ".join(found.split())
-        raise DatabaseUnusable(
-            f"the database is damaged ({why}), and a backup of it would be too; restore an older one"
-        )
+        raise DatabaseUnusable(f"the database is damaged, and a backup of it would be too: {found}")
     target.chmod(0o600)
 
 

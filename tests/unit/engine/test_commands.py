@@ -37,7 +37,7 @@ def test_a_pause_without_a_reason_names_who_gave_it() -> None:
 
 def test_resume_clears_a_halt_and_what_was_counted() -> None:
     rig = Rig.started()
-    rig.engine._desk.halt("TEST", "for the test", value="1", limit="0")
+    rig.engine._desk.halt("TEST", "for the test")
     assert vetoed(rig) == "HALTED"
     rig.command(CommandKind.RESUME)
     safety = rig.engine.state.safety
