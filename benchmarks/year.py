@@ -33,7 +33,7 @@ _TIMES = {
     "events": ["time_ms"],
     "alerts": ["time_ms"],
     "decisions": ["first_ms", "time_ms"],
-    "positions": ["opened_ms", "closed_ms"],
+    "positions": ["opened_ms", "first_fill_ms", "closed_ms"],
     "orders": ["created_ms", "updated_ms", "submitted_ms", "accepted_ms", "cancel_requested_ms"],
     "fills": ["time_ms"],
     "corrections": ["time_ms"],
