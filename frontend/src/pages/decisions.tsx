@@ -19,15 +19,15 @@ const LIMIT = 50;
 
 const COLUMNS: readonly Column<Decision>[] = [
   { label: "Symbol", isTitle: true, cell: (decision) => <Chosen decision={decision} /> },
-  { label: "Time", isWide: true, cell: (decision) => <When decision={decision} /> },
-  { label: "Verdict", cell: (decision) => <Verdict decision={decision} /> },
+  { label: "Time", isBare: true, cell: (decision) => <When decision={decision} /> },
+  { label: "Verdict", isBare: true, cell: (decision) => <Verdict decision={decision} /> },
   { label: "Score", isNumber: true, cell: (decision) => score(decision.score) },
-  { label: "Votes", cell: (decision) => <VoteBar votes={decision.votes} /> },
-  { label: "Regime", cell: (decision) => words(decision.regime) },
+  { label: "Votes", isBare: true, cell: (decision) => <VoteBar votes={decision.votes} /> },
+  { label: "Regime", isBare: true, cell: (decision) => words(decision.regime) },
   { label: "Price", isNumber: true, isMinor: true, cell: (decision) => price(decision.price) },
   {
     label: "What came of it",
-    isWide: true,
+    isBare: true,
     cell: (decision) => {
       if (decision.veto) {
         return (
@@ -80,6 +80,7 @@ export function Decisions(): JSX.Element {
             <>
               <Table
                 caption="Decisions"
+                isDense
                 columns={COLUMNS}
                 rows={found.data.items}
                 keyOf={(decision) => decision.id}

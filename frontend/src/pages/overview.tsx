@@ -58,6 +58,7 @@ function Standing({ found }: { found: Status }): JSX.Element {
         <Panel title="Last decisions" tools={<More page="decisions" />}>
           <Table
             caption="The last decision of each symbol"
+            isDense
             columns={DECISIONS}
             rows={[...decisions.value.values()].sort((a, b) => a.symbol.localeCompare(b.symbol))}
             keyOf={(decision) => decision.symbol}
@@ -67,6 +68,7 @@ function Standing({ found }: { found: Status }): JSX.Element {
         <Panel title="Last fills" tools={<More page="trades" />}>
           <Table
             caption="The last fills"
+            isDense
             columns={FILLS}
             rows={fills.value.slice(-FILLS_SHOWN).reverse()}
             keyOf={(fill) => `${fill.symbol} ${fill.trade_id}`}
@@ -166,12 +168,11 @@ const DECISIONS: readonly Column<Decision>[] = [
     isTitle: true,
     cell: (decision) => <a href={href("chart", { symbol: decision.symbol })}>{decision.symbol}</a>,
   },
-  { label: "Verdict", cell: (decision) => <Verdict decision={decision} /> },
+  { label: "Verdict", isBare: true, cell: (decision) => <Verdict decision={decision} /> },
   { label: "Score", isNumber: true, cell: (decision) => score(decision.score) },
-  { label: "Regime", cell: (decision) => words(decision.regime) },
+  { label: "Regime", isBare: true, cell: (decision) => words(decision.regime) },
   {
     label: "Why",
-    isWide: true,
     cell: (decision) => (
       <a href={href("decisions", { id: decision.id })} aria-label={`Why: ${decision.symbol}`}>
         {decision.veto_text || "votes"}
@@ -182,8 +183,8 @@ const DECISIONS: readonly Column<Decision>[] = [
 
 const FILLS: readonly Column<Fill>[] = [
   { label: "Symbol", isTitle: true, cell: (fill) => fill.symbol },
-  { label: "Time", cell: (fill) => <Time at={fill.time} /> },
-  { label: "Side", cell: (fill) => (fill.side === "buy" ? "Bought" : "Sold") },
+  { label: "Time", isBare: true, cell: (fill) => <Time at={fill.time} /> },
+  { label: "Side", isBare: true, cell: (fill) => (fill.side === "buy" ? "Bought" : "Sold") },
   { label: "Quantity", isNumber: true, cell: (fill) => quantity(fill.quantity) },
   { label: "Price", isNumber: true, cell: (fill) => price(fill.price) },
 ];

@@ -172,6 +172,7 @@ function FinishedOrders(): JSX.Element {
       {found.data ? (
         <Table
           caption="Finished orders"
+          isDense
           columns={ORDERS}
           rows={found.data.items}
           keyOf={(order) => order.id}
