@@ -64,8 +64,9 @@ def stream(candles: int) -> dict[str, float]:
     pump([Started(time_ms=DEMO_START_MS, bot_id="bench")])
     start_mb = resident_mb()
     most_mb = dict.fromkeys(range(QUARTERS), 0.0)
-    for done in range(0, candles, CHUNK):
-        table = market.table(SYMBOL, first + done, min(CHUNK, candles - done))
+    chunk = min(CHUNK, -(-candles // QUARTERS))
+    for done in range(0, candles, chunk):
+        table = market.table(SYMBOL, first + done, min(chunk, candles - done))
         bars = Bars(table.open_time_ms, table.open, table.high, table.low, table.close, table.volume)
         signals.put(source.push(bars))
         for candle in table.candles():
