@@ -39,7 +39,8 @@ export function CandleChart({ symbol }: { symbol: string }): JSX.Element {
   );
   const stops = useResource<Page<Order>>(
     asked ?? "/orders",
-    { symbol, since, purpose: "stop", limit: BARS },
+    // Not only those since the first candle: one that was placed before it may rest for long.
+    { symbol, purpose: "stop", limit: BARS },
     news.order,
     STOPS_EVERY_MS,
     news.held,
