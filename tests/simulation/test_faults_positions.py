@@ -33,7 +33,7 @@ def test_row_16_an_error_in_a_safety_check_halts_entries_and_is_told(
     with Story(say={0: ENTER, 2: ENTER}) as story:
         story.until(130)
         assert story.state.safety.halt_code == CHECK_FAILED
-        assert "HALTED" in story.codes()
+        assert "BREAKER_HALT" in story.codes()
         story.until(190)
         assert "HALTED" in story.vetoes()
         assert story.requests("submit entry") == 0

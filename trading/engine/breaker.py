@@ -10,15 +10,13 @@ from typing import Concatenate, ParamSpec
 from msgspec.structs import replace
 
 from trading.domain.actions import Level
-from trading.domain.orders import Purpose
 from trading.engine.desk import Desk
 from trading.engine.portfolio import equity
 from trading.safety import breaker
 from trading.safety.approval import CHECK_FAILED
-from trading.safety.breaker import DAY_MS, Finding, Trip, TripLevel
+from trading.safety.breaker import DAY_MS, Finding
 
 P = ParamSpec("P")
-_LEVELS = {TripLevel.WARN: Level.WARNING, TripLevel.PAUSE: Level.CRITICAL, TripLevel.HALT: Level.CRITICAL}
 
 
 def _halts_on_error(look: Callable[Concatenate[Desk, P], None]) -> Callable[Concatenate[Desk, P], None]:
@@ -29,7 +27,7 @@ def _halts_on_error(look: Callable[Concatenate[Desk, P], None]) -> Callable[Conc
         try:
             look(desk, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - whatever broke in it
-            desk.halt(CHECK_FAILED, f"{look.__name__.strip('_')}: {type(error).__name__}: {error}")
+            desk.halt(CHECK_FAILED, f"{look.__name__.strip('_')} broke: {type(error).__name__}: {error}")
 
     return guarded
 
@@ -62,7 +60,7 @@ def _look_at_equity(desk: Desk, *, new_day: bool, is_first: bool) -> None:
     if new_day and desk.config.breaker.daily_clears and state.safety.halt_codes == ("DRAWDOWN_DAILY",):
         state.put(replace(state.safety, halted="", halt_code=""))
         desk.notify(Level.INFO, "HALT_CLEARED", "a new UTC day has begun: the daily halt is over")
-    act_on(desk, breaker.look_at_equity(seen, desk.config.breaker, worth))
+    _act_on(desk, breaker.look_at_equity(seen, desk.config.breaker, worth))
     desk.breaker_floor = breaker.equity_floor(state.breaker, desk.config.breaker)
 
 
@@ -81,7 +79,7 @@ def after_trade(desk: Desk, *, lost: bool) -> None:
         state.put(replace(state.safety, losing_streak=streak))
     if lost:
         state.put(breaker.with_loss(state.breaker, state.now_ms))
-        act_on(desk, breaker.look_at_trades(state.breaker, desk.config.breaker, streak))
+        _act_on(desk, breaker.look_at_trades(state.breaker, desk.config.breaker, streak))
 
 
 @_halts_on_error
@@ -89,7 +87,7 @@ def after_refusal(desk: Desk) -> None:
     """The exchange refused an order."""
     safety = replace(desk.state.safety, order_failures=desk.state.safety.order_failures + 1)
     desk.state.put(safety)
-    act_on(desk, breaker.look_at_orders(safety.order_failures, desk.config.breaker))
+    _act_on(desk, breaker.look_at_orders(safety.order_failures, desk.config.breaker))
 
 
 @_halts_on_error
@@ -97,7 +95,7 @@ def after_lost_answer(desk: Desk) -> None:
     """A request got no answer."""
     state = desk.state
     state.put(replace(breaker.with_api_error(state.breaker, state.now_ms), cause_ms=state.now_ms))
-    act_on(desk, breaker.look_at_api(state.breaker, desk.config.breaker))
+    _act_on(desk, breaker.look_at_api(state.breaker, desk.config.breaker))
 
 
 @_halts_on_error
@@ -113,57 +111,14 @@ def watch_time(desk: Desk) -> None:
             found = breaker.look_at_data(symbol, age, config.stale_after_interval_ms, config.breaker)
             if found:
                 state.put(replace(state.breaker, cause_ms=state.now_ms))
-                act_on(desk, found)
+                _act_on(desk, found)
     if state.safety.paused and state.safety.pause_code:
         _end_pause(desk)
 
 
-def act_on(desk: Desk, findings: Iterable[Finding]) -> None:
-    """Record each finding that is news, tell of it, and set its latch."""
+def _act_on(desk: Desk, findings: Iterable[Finding]) -> None:
     for finding in findings:
-        safety, known = desk.state.safety, desk.state.breaker
-        match finding.level:
-            case TripLevel.WARN:
-                desk.state.put(replace(known, warned=(*known.warned, finding.code)))
-            case TripLevel.PAUSE:
-                if safety.paused:
-                    continue
-                desk.state.put(replace(safety, paused=finding.text, pause_code=finding.code))
-            case TripLevel.HALT:
-                halted = safety.with_halt(finding.code, finding.text)
-                if halted is safety:
-                    continue
-                desk.state.put(halted)
-        _record(desk, finding)
-        if finding.level is not TripLevel.WARN:
-            cancel_entries(desk)
-
-
-def cancel_entries(desk: Desk) -> None:
-    """Cancel every entry that may still fill."""
-    for symbol in desk.state.live:
-        for order in desk.state.live_orders(symbol):
-            if order.intent.purpose is Purpose.ENTRY:
-                desk.cancel(order)
-
-
-def _record(desk: Desk, finding: Finding) -> None:
-    number = desk.state.breaker.trips + 1
-    desk.state.put(replace(desk.state.breaker, trips=number))
-    desk.state.put(
-        Trip(
-            id=f"{number:08d}",
-            time_ms=desk.state.now_ms,
-            level=finding.level,
-            code=finding.code,
-            value=finding.value,
-            limit=finding.limit,
-            text=finding.text,
-        )
-    )
-    then = "; no entries until `tradebot resume`" if finding.level is TripLevel.HALT else ""
-    text = f"{finding.code}: {finding.text}{then}"
-    desk.notify(_LEVELS[finding.level], f"BREAKER_{finding.level.upper()}", text)
+        desk.trip(finding)
 
 
 def _end_pause(desk: Desk) -> None:

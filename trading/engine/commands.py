@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from trading.domain.actions import Level
 from trading.domain.events import Command, CommandKind
 from trading.engine.adoption import resolve
-from trading.engine.breaker import cancel_entries
 from trading.engine.desk import Desk
 from trading.engine.portfolio import equity
 from trading.engine.protection import request_exit
@@ -21,16 +20,16 @@ def on_command(desk: Desk, command: Command) -> set[str]:
         case CommandKind.PAUSE | CommandKind.RESUME | CommandKind.KILL | CommandKind.RESET_KILL:
             _set_latches(desk, command.kind, why)
             if command.kind is CommandKind.KILL:
-                cancel_entries(desk)
+                desk.cancel_entries()
                 if command.target == "flatten":
                     return _close(desk, list(desk.state.positions), "killed")
         case CommandKind.CLOSE_POSITION:
             return _close(desk, [command.target], "closed by operator")
         case CommandKind.CLOSE_ALL:
-            cancel_entries(desk)
+            desk.cancel_entries()
             return _close(desk, list(desk.state.positions), why)
         case CommandKind.CANCEL_ENTRIES:
-            cancel_entries(desk)
+            desk.cancel_entries()
         case CommandKind.RECONCILE:
             desk.fetch_account()
         case CommandKind.PROTECT:

@@ -16,9 +16,11 @@ from trading.engine.config import EngineConfig
 from trading.engine.ids import bot_tag
 from trading.engine.state import EngineState
 from trading.safety.approval import CHECK_FAILED, RiskCheck
+from trading.safety.breaker import Finding, TripLevel
 from trading.safety.checks import Refusal, RiskView
 
 MINUTE_MS = 60_000
+_LEVELS = {TripLevel.WARN: Level.WARNING, TripLevel.PAUSE: Level.CRITICAL, TripLevel.HALT: Level.CRITICAL}
 _VOLATILE = (
     "ready",
     "activity",
@@ -110,7 +112,7 @@ class Desk:
         approved = self.risk.approve(intent, self.risk_view(intent))
         if isinstance(approved, Refusal):
             if approved.code == CHECK_FAILED:
-                self.halt(CHECK_FAILED, approved.message)
+                self.halt(CHECK_FAILED, f"a safety check broke: {approved.message}")
             return approved
         self._send(approved)
         return None
@@ -192,12 +194,38 @@ class Desk:
         self.actions.append(Notify(level, code, text, symbol))
 
     def halt(self, code: str, text: str) -> None:
-        """Latch: no entries until a person clears it. Told once for each code."""
-        why = f"{code}: {text}"
-        halted = self.state.safety.with_halt(code, why)
-        if halted is not self.state.safety:
-            self.state.put(halted)
-            self.notify(Level.CRITICAL, "HALTED", why)
+        """Stop entries until a person has looked: something is not as it must be, and no limit says by how much."""
+        self.trip(Finding(level=TripLevel.HALT, code=code, value="", limit="", text=text))
+
+    def trip(self, finding: Finding) -> None:
+        """Set the finding's latch, record it, tell of it, cancel entries; nothing where it is no news."""
+        safety, known = self.state.safety, self.state.breaker
+        match finding.level:
+            case TripLevel.WARN:
+                known = replace(known, warned=(*known.warned, finding.code))
+            case TripLevel.PAUSE:
+                if safety.paused:
+                    return
+                self.state.put(replace(safety, paused=finding.text, pause_code=finding.code))
+            case TripLevel.HALT:
+                halted = safety.with_halt(finding.code, finding.text)
+                if halted is safety:
+                    return
+                self.state.put(halted)
+        known = replace(known, trips=known.trips + 1)
+        self.state.put(known)
+        self.state.put(finding.as_trip(known.trips, self.state.now_ms))
+        then = "; no entries until `tradebot resume`" if finding.level is TripLevel.HALT else ""
+        text = f"{finding.code}: {finding.text}{then}"
+        self.notify(_LEVELS[finding.level], f"BREAKER_{finding.level.upper()}", text)
+        if finding.level is not TripLevel.WARN:
+            self.cancel_entries()
+
+    def cancel_entries(self) -> None:
+        """Cancel every entry that may still fill."""
+        for order in self.state.all_live_orders():
+            if order.intent.purpose is Purpose.ENTRY:
+                self.cancel(order)
 
     def entries_blocked(self) -> str:
         """Empty, or the code of what stops entries now."""

@@ -186,7 +186,7 @@ class Engine:
         try:
             return self._signals.on_candle(candle)
         except Exception as error:  # noqa: BLE001 - positions must still be looked after, whatever broke in it
-            self._desk.halt(DECISION_FAILED, f"{candle.symbol}: {type(error).__name__}: {error}")
+            self._desk.halt(DECISION_FAILED, f"the decision on {candle.symbol} broke: {type(error).__name__}: {error}")
             return None
 
     def _on_other(self, event: Event) -> None:

@@ -123,7 +123,7 @@ def _size(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused:
     try:
         return _sized(desk, candle, signal)
     except Exception as error:  # noqa: BLE001 - positions must still be looked after, whatever broke in it
-        desk.halt(DECISION_FAILED, f"sizing of {candle.symbol}: {type(error).__name__}: {error}")
+        desk.halt(DECISION_FAILED, f"the sizing of {candle.symbol} broke: {type(error).__name__}: {error}")
         return SizingRefused(code=DECISION_FAILED, values={})
 
 

@@ -76,7 +76,7 @@ NO_BREAKER = BreakerLimits(
 
 
 class Trip(msgspec.Struct, frozen=True, kw_only=True):
-    """One trip of the breaker: what was found, and the limit that it passed. `id` is unique within a bot."""
+    """One trip of the breaker, as it was found (see `Finding`). `id` is unique within a bot."""
 
     id: str
     time_ms: int
@@ -108,13 +108,28 @@ class BreakerState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A threshold that was passed, before anything is done about it."""
+    """What stops entries or is worth a warning, before anything is done about it.
+
+    value and limit: of the threshold that was passed; empty where none was, but something broke.
+    """
 
     level: TripLevel
     code: str
     value: str
     limit: str
     text: str
+
+    def as_trip(self, number: int, time_ms: int) -> Trip:
+        """Its record as the bot's trip of this number."""
+        return Trip(
+            id=f"{number:08d}",
+            time_ms=time_ms,
+            level=self.level,
+            code=self.code,
+            value=self.value,
+            limit=self.limit,
+            text=self.text,
+        )
 
 
 def day_of(time_ms: int) -> int:

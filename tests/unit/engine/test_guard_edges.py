@@ -315,7 +315,7 @@ def test_an_error_inside_a_look_of_the_breaker_halts_and_is_told(
     monkeypatch.setattr(breaker, broken, fails)
     provoke(rig)
     assert rig.engine.state.safety.halt_code == CHECK_FAILED
-    told = [note for note in rig.asked(Notify) if note.code == "HALTED"]
+    told = [note for note in rig.asked(Notify) if note.code == "BREAKER_HALT"]
     assert [note.level for note in told] == [Level.CRITICAL]
     assert "ZeroDivisionError: a bug" in told[0].text
     rig.candle("100", say=ENTER, symbol=ETH.symbol)
@@ -336,7 +336,7 @@ def test_an_error_of_the_decision_path_halts_entries_and_leaves_the_stop_at_work
     rig.engine._signals = Broken()
     rig.candle("110", high="112")
     assert rig.engine.state.safety.halt_code == "DECISION_FAILED"
-    assert [note.level for note in rig.asked(Notify) if note.code == "HALTED"] == [Level.CRITICAL]
+    assert [note.level for note in rig.asked(Notify) if note.code == "BREAKER_HALT"] == [Level.CRITICAL]
     rig.command(CommandKind.CLOSE_ALL)
     (stop,) = rig.engine.state.live_orders(BTC.symbol)
     assert stop.intent.purpose is Purpose.STOP

@@ -12,6 +12,7 @@ from trading.domain.actions import Level, Notify
 from trading.domain.events import CommandKind
 from trading.domain.orders import Approved, OrderIntent, OrderType, Purpose, Side
 from trading.safety.approval import CHECK_FAILED, RiskCheck
+from trading.safety.breaker import Trip, TripLevel
 from trading.safety.checks import Limits, Refusal, RiskView
 
 LOOSE = Limits(max_symbol_pct=D(100), max_strategy_pct=D(100), max_gross_pct=D(100))
@@ -105,11 +106,22 @@ def test_a_check_that_raises_halts_entries_and_tells() -> None:
     assert rig.submitted() == []
     assert rig.is_flat
     assert rig.veto() == CHECK_FAILED
-    why = "CHECK_FAILED: Broken: ZeroDivisionError: a bug"
+    why = "a safety check broke: Broken: ZeroDivisionError: a bug"
     assert rig.engine.state.safety.halted == why
-    assert Notify(Level.CRITICAL, "HALTED", why) in rig.actions
+    (told,) = (note for note in rig.asked(Notify) if note.code == "BREAKER_HALT")
+    assert told == Notify(Level.CRITICAL, told.code, f"CHECK_FAILED: {why}; no entries until `tradebot resume`")
+    (trip,) = rig.recorded(Trip)
+    assert (trip.level, trip.code, trip.text) == (TripLevel.HALT, CHECK_FAILED, why)
     rig.candle("100", say=ENTER)
     assert rig.veto() == "HALTED"
+
+
+def test_a_halt_of_whatever_cause_cancels_the_entries_that_may_still_fill() -> None:
+    rig = Rig.started()
+    resting = rig.entered()
+    rig.engine._desk.risk = RiskCheck(Limits(), (Broken(),))
+    rig.candle("100", say=ENTER, symbol=ETH.symbol)
+    assert rig.cancels() == [resting]
 
 
 def test_a_broken_check_keeps_no_position_from_its_stop_and_its_exit() -> None:

@@ -34,7 +34,6 @@ WORDINGS: dict[str, Wording] = {
     "BREAKER_WARN": Wording("Near a limit", "Nothing has to be done; look at it before the limit is passed."),
     "BREAKER_PAUSE": Wording("Entries paused", "They go on by themselves once its cause has been gone for a while."),
     "BREAKER_HALT": Wording("Trading halted", "Find out why, then `tradebot resume --reason …`."),
-    "HALTED": Wording("Trading halted", "Find out why, then `tradebot resume --reason …`."),
     "HALT_CLEARED": Wording("Halt over"),
     "PAUSE_ENDED": Wording("Pause over"),
     "PAUSED": Wording("Paused by a person"),
