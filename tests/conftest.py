@@ -7,11 +7,13 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.postgres import NOT_HERE, PostgresServer, programs
+if TYPE_CHECKING:
+    from tests.support.postgres import PostgresServer
 
 RECORDED_CANDLES = "TRADEBOT_RECORDED_CANDLES"
 
@@ -92,6 +94,8 @@ def recorded_candles() -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server of this worker's own."""
+    from tests.support.postgres import NOT_HERE, PostgresServer, programs  # many runs need no database at all
+
     folder = programs()
     if folder is None:
         pytest.skip(NOT_HERE)
