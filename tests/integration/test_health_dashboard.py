@@ -8,15 +8,17 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.processes import BotProcess, rows, tradebot, until
 from tests.support.web import Served, serving, web_app
 from tests.unit.store.store_workers import WriteLockHeld
-from trading.monitoring.health import ACTIONS
+from trading.monitoring.health import ACTIONS, HealthLimits
 from trading.web import watching
 
 CALM = ("--data-dir", "data", "--speed", "4", "--seed", "3", "--symbols", "BTC/USDT")
@@ -136,15 +138,19 @@ def test_a_database_that_goes_and_comes_back_is_told(tmp_path: Path) -> None:
         until(lambda: failing(client) == {"heartbeat"}, "it is there again")
 
 
-def test_a_database_that_is_locked_for_writing_can_still_be_read(tmp_path: Path) -> None:
+def test_a_database_that_is_locked_for_writing_can_still_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # That it is 15 s is shown by the bot that stands still, above.
+    monkeypatch.setattr(watching, "HealthLimits", partial(HealthLimits, heartbeat_max_ms=4_000))
     with BotProcess(tmp_path, *CALM) as bot, watched(tmp_path) as (_, client):
         bot.wait_for("bot.reconciled")
         until(lambda: failing(client) == set(), "the bot is well")
         with WriteLockHeld(tmp_path / "data" / "tradebot.db"):
             until(lambda: "heartbeat" in failing(client), "the bot's beat cannot be written")
-            own = httpx.get(f"http://127.0.0.1:{bot.health_port}/livez", timeout=10)
-            assert own.status_code == 200
-            assert httpx.get(f"http://127.0.0.1:{bot.health_port}/health", timeout=10).status_code == 503
+            own = f"http://127.0.0.1:{bot.health_port}"
+            until(lambda: httpx.get(f"{own}/health", timeout=10).status_code == 503, "the bot says so too")
+            assert httpx.get(f"{own}/livez", timeout=10).status_code == 200
         until(lambda: failing(client) == set(), "the bot is well again")
 
 

@@ -89,7 +89,8 @@ def test_ctrl_c_while_another_process_migrates_is_an_interruption(tmp_path: Path
         assert again.end() == ExitCode.OK, again.tail()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+# That both signals are the same is shown above; the other one is tried here in the soak.
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)])
 def test_a_signal_during_recovery_ends_it_without_trading(tmp_path: Path, number: signal.Signals) -> None:
     """The database is locked while the bot recovers: it can neither say that it lives, nor commit anything."""
     with BotProcess(tmp_path, *DEMO) as first:

@@ -8,25 +8,19 @@ import signal
 import sys
 import threading
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import structlog
 
 from tests.support.audit import note
 from tests.support.bots import ON_SERVER, ListFeed, LivelySignals, calm_batches, make_bot, url_of
+from tests.support.forking import forking
 from trading import manager as driver
 from trading.domain.orders import Purpose
 from trading.store.batch import Batch
 
 GO = "go"
-
-
-def context() -> ForkServerContext:
-    """Processes that start fast: forked from a server that has imported everything, and is no test itself."""
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload([__name__])
-    return found
 
 
 class SteppedBot:
@@ -39,7 +33,7 @@ class SteppedBot:
 
     def __init__(self, folder: Path, symbols: list[str], candles: int, seed: int) -> None:
         self._connection, theirs = multiprocessing.Pipe()
-        self._process: ForkServerProcess = context().Process(
+        self._process: ForkServerProcess = forking().Process(
             target=_run, args=(folder, url_of(folder), symbols, candles, seed, theirs), daemon=True
         )
         self._process.start()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-
 import pytest
 
+from tests.support.forking import forking
 from tests.unit.store.store_helpers import (
     ACCOUNT,
     BTC,
@@ -34,7 +33,7 @@ from trading.store.latch import (
     reset_kill,
 )
 
-SPAWN = multiprocessing.get_context("spawn")
+FORKING = forking()
 
 
 def kill(journal: Journal) -> KillState:
@@ -148,10 +147,10 @@ def test_two_processes_race(place: Place) -> None:
     journal = open_journal(place)
     first = 0
     for entries in (0, 23) if isinstance(place, str) else (0, 1, 5, 23):
-        barrier = SPAWN.Barrier(2)
-        count = SPAWN.Value("i", 0)
-        bot = SPAWN.Process(target=open_entries, args=(place, barrier, first, count))
-        killer = SPAWN.Process(target=kill_after, args=(place, barrier, entries, count))
+        barrier = FORKING.Barrier(2)
+        count = FORKING.Value("i", 0)
+        bot = FORKING.Process(target=open_entries, args=(place, barrier, first, count))
+        killer = FORKING.Process(target=kill_after, args=(place, barrier, entries, count))
         for process in (bot, killer):
             process.start()
         for process in (bot, killer):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forking import forking
 from tests.unit.store.store_helpers import ACCOUNT, batch, open_journal, rows, tables, url_of
 from tests.unit.store.store_workers import is_whole, migrate_at_once
 from trading.store.database import open_database, open_reader
@@ -18,7 +18,7 @@ from trading.store.lock import MigrationLock
 from trading.store.migrate import migrate
 from trading.store.schema import HEAD_REVISION
 
-SPAWN = multiprocessing.get_context("spawn")
+FORKING = forking()
 
 
 def test_a_new_database_is_in_wal_mode_with_one_row_for_the_kill_switch(path: Path) -> None:
@@ -55,9 +55,9 @@ def test_alembic_is_not_loaded_where_there_is_nothing_to_do(path: Path) -> None:
 
 
 def test_processes_that_start_together_make_one_database(path: Path) -> None:
-    barrier = SPAWN.Barrier(3)
-    done = SPAWN.Value("i", 0)
-    others = [SPAWN.Process(target=migrate_at_once, args=(path, barrier, done)) for _ in range(3)]
+    barrier = FORKING.Barrier(3)
+    done = FORKING.Value("i", 0)
+    others = [FORKING.Process(target=migrate_at_once, args=(path, barrier, done)) for _ in range(3)]
     for other in others:
         other.start()
     for other in others:
