@@ -238,7 +238,7 @@ def test_who_does_not_read_is_sent_away_and_the_others_get_everything(served: Se
 def test_who_answers_no_ping_has_gone_and_who_does_stays(
     tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "PING_SECONDS", 2.0)
+    monkeypatch.setattr(server, "PING_SECONDS", 3.0)
     with serving(web_app(tmp_path)) as served, Listening(served) as alive, slow_connection(served):
         hub = hub_of(served)
         until(lambda: len(hub) == 2, "both listen")

@@ -180,7 +180,8 @@ const COMMANDS: readonly Column<Command>[] = [
   {
     label: "Reason and answer",
     isText: true,
-    cell: (command) => [command.reason, command.result && words(command.result)].filter(Boolean).join(" → "),
+    // That it was taken says its state.
+    cell: ({ reason, result }) => [reason, result !== "taken" && words(result)].filter(Boolean).join(" → "),
   },
 ];
 
