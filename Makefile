@@ -60,7 +60,7 @@ lint-rules: $(VENV)/.ready-dev
 lint-shell: $(VENV)/.ready-dev
 	$(VENV)/bin/shellcheck .ci/run scripts/*.sh deploy/*/*.sh
 
-bench: $(BENCH_VENV)/.ready-bench ## measure, beside backtesting.py and vectorbt
+bench: $(BENCH_VENV)/.ready-bench $(PAGE) ## measure, beside backtesting.py and vectorbt
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 wheel: $(PAGE) ## build the package and try it in an environment of its own
