@@ -71,7 +71,7 @@ def _server() -> Iterator[str]:
     if folder is None:
         yield ""
         return
-    server = PostgresServer(folder)
+    server = PostgresServer(folder, is_durable=True)
     try:
         server.start()
         yield server.create_database()

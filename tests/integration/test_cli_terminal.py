@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.terminal import Shown, Terminal
+from tests.support.terminal import Shown, Terminal, in_order, one_line
 from tests.unit.cli.cli_helpers import (
     account,
     candle_file,
@@ -42,6 +42,8 @@ LOOKING: list[tuple[str, ...]] = [
     ("token", "list"),
     ("alerts", "list"),
     ("alerts", "channels"),
+    ("db", "info"),
+    ("db", "holdings"),
 ]
 """Commands that only look; each has `--json`."""
 
@@ -50,6 +52,8 @@ ON_DATABASE: list[tuple[str, ...]] = [
     *LOOKING,
     *NEEDS_BOT,
     ("history", "--csv"),
+    ("token", "create", "phone", "--scope", "read"),
+    ("token", "revoke", "phone"),
     ("stop",),
     ("resume", "--reason", "fine"),
     ("resume", "--kill", "--reason", "fine"),
@@ -77,7 +81,19 @@ BAD: list[tuple[str, ...]] = [
     ("resolve", "24001fab", "sell"),
     ("stop", "--policy", "sell"),
     ("kill", "--wait", "-1"),
+    ("positions", "extra"),
+    ("safety", "--limit", "3"),
+    ("insights", "--symbol", "BTC"),
     ("completion", "csh"),
+    ("token", "create", "phone"),
+    ("token", "revoke"),
+    ("alerts", "list", "--level", "loud"),
+    ("alerts", "list", "--since", "yesterday"),
+    ("db", "copy", "sqlite:///here.db"),
+    ("db", "copy", "mysql://here", "sqlite:///there.db"),
+    ("db", "backup", "backups", "--every", "soon"),
+    ("db", "restore", "nowhere"),
+    ("db", "holdings", "--compare", "nowhere.json"),
     ("backtest",),
     ("backtest", "nowhere.csv", "--fee", "0.1"),
     ("run", "--seed", "x"),
@@ -142,12 +158,23 @@ def old(dead: Path) -> Path:
 
 
 @pytest.fixture
+def unfilled(tmp_path: Path) -> Path:
+    """The folder of a bot that has made its database and has done nothing yet."""
+    (tmp_path / "unfilled").mkdir()
+    fill_database(tmp_path / "unfilled")
+    return tmp_path / "unfilled"
+
+
+@pytest.fixture
 def damaged(dead: Path) -> Path:
-    path = dead / "tradebot.db"
+    damage(dead / "tradebot.db")
+    return dead
+
+
+def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096 : 4096 * 6] = b"\xa5" * 4096 * 5
     path.write_bytes(content)
-    return dead
 
 
 def status_of(folder: Path, terminal: Terminal) -> dict[str, Any]:
@@ -162,24 +189,9 @@ def wait_until(holds: Callable[[], bool]) -> None:
         assert time.monotonic() < until, "it did not come to hold in time"
 
 
-def in_order(shown: Shown, code: int = 0) -> str:
-    """Its text, after a look at the exit code and for tracebacks."""
-    assert "Traceback" not in shown.text
-    assert shown.code == code, shown.text
-    return shown.text
-
-
-def one_line(shown: Shown, code: int, start: str) -> str:
-    """Its only line, which says what is wrong."""
-    text = in_order(shown, code)
-    assert text.count("\n") == 1, text
-    assert text.startswith(start), text
-    return text
-
-
 def test_every_command_is_driven_here() -> None:
     apart = {"run", "backtest", "check-config", "completion", "kill"}
-    assert {command[0] for command in ON_DATABASE} | apart | {"db"} >= set(COMMANDS)
+    assert {command[0] for command in ON_DATABASE} | apart == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", LOOKING, ids=" ".join)
@@ -226,6 +238,18 @@ def test_killing_resuming_closing_and_cancelling_while_the_bot_runs(alive: Path,
     assert "Settings" in in_order(terminal.type("check-config", "--data-dir", ".", cwd=alive))
 
 
+def test_what_is_done_to_a_bot_that_runs_is_told_to_scripts_too(alive: Path, terminal: Terminal) -> None:
+    def typed(*arguments: str, code: int = 0) -> Any:
+        return json.loads(in_order(terminal.type(*arguments, "--json", "--data-dir", ".", cwd=alive), code))
+
+    assert typed("kill", "--reason", "odd prices", *WAIT)["effective"]
+    assert typed("cancel", "--all", *WAIT)["done"]
+    assert typed("close", "--all", *WAIT)["done"]
+    assert typed("resume", "--kill", "--reason", "prices are right", *WAIT)["done"]
+    assert typed("check-config")["usable"]
+    assert Path(alive, typed("db", "backup", "backups")["backup"]).is_dir()
+
+
 def test_stopping_a_bot_that_runs(tmp_path: Path, terminal: Terminal) -> None:
     with running_bot(tmp_path / "bot", terminal) as bot:
         in_order(terminal.type("stop", "--policy", "keep", "--data-dir", ".", cwd=tmp_path / "bot"))
@@ -258,9 +282,32 @@ def test_bad_arguments_end_with_2_and_say_what_is_wrong(
     assert [path.name for path in tmp_path.iterdir()] == ["a-file"]
 
 
-@pytest.mark.parametrize("command", [*ON_DATABASE, ("kill",)], ids=" ".join)
-def test_without_a_database(command: tuple[str, ...], tmp_path: Path, terminal: Terminal) -> None:
+@pytest.mark.parametrize("command", [*ON_DATABASE, ("db", "backup", "backups"), ("kill",)], ids=" ".join)
+def test_without_a_database_or_with_an_empty_file(command: tuple[str, ...], tmp_path: Path, terminal: Terminal) -> None:
     one_line(terminal.type(*command, cwd=tmp_path), 1, "error: no database yet at ")
+    (tmp_path / "tradebot.db").touch()
+    one_line(terminal.type(*command, "--data-dir", ".", cwd=tmp_path), 1, "error: no database yet at ")
+    assert (tmp_path / "tradebot.db").stat().st_size == 0
+
+
+@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
+def test_looking_at_a_database_in_which_nothing_is_yet(
+    command: tuple[str, ...], unfilled: Path, terminal: Terminal
+) -> None:
+    assert in_order(terminal.type(*command, "--data-dir", ".", cwd=unfilled))
+    json.loads(in_order(terminal.type(*command, "--json", "--data-dir", ".", cwd=unfilled)))
+
+
+def test_acting_on_a_database_in_which_nothing_is_yet(unfilled: Path, terminal: Terminal) -> None:
+    def typed(*arguments: str) -> Shown:
+        return terminal.type(*arguments, "--data-dir", ".", cwd=unfilled)
+
+    for command in NEEDS_BOT:
+        assert "no bot runs" in one_line(typed(*command), 1, "error: ")
+    one_line(typed("stop"), 0, "no bot runs")
+    one_line(typed("resume", "--reason", "fine"), 0, "neither paused nor halted")
+    one_line(typed("kill", "--reason", "asleep"), 0, "kill switch set")
+    one_line(typed("resume", "--kill", "--reason", "awake"), 0, "the kill switch is reset")
 
 
 @pytest.mark.parametrize("command", ON_DATABASE, ids=" ".join)
@@ -302,6 +349,36 @@ def test_run_refuses_a_damaged_and_a_foreign_database(damaged: Path, tmp_path: P
     assert "it is damaged" in in_order(terminal.type("run", "--data-dir", ".", cwd=damaged), 1)
     (tmp_path / "tradebot.db").write_text("hello, this is no database at all" * 10)
     assert "is not an SQLite database" in in_order(terminal.type("run", "--data-dir", ".", cwd=tmp_path), 1)
+
+
+def test_a_database_is_copied_backed_up_and_restored(dead: Path, terminal: Terminal) -> None:
+    def typed(*arguments: str) -> Any:
+        return json.loads(in_order(terminal.type(*arguments, "--json", cwd=dead, DATA_DIR=".")))
+
+    before = typed("db", "holdings")
+    assert before["positions"]
+    backup = typed("db", "backup", "backups")["backup"]
+    assert {table["table"] for table in typed("db", "copy", "sqlite:///tradebot.db", "sqlite:///there.db")} >= {
+        "orders"
+    }
+    refused = terminal.type("db", "restore", backup, cwd=dead, DATA_DIR=".")
+    assert "--replace moves that aside first" in one_line(refused, 2, "error: ")
+    assert typed("db", "restore", backup, "--replace")["done"]
+    assert typed("db", "holdings") == before
+
+
+def test_an_old_database_can_be_backed_up_before_the_upgrade_and_a_damaged_one_not_at_all(
+    old: Path, terminal: Terminal
+) -> None:
+    in_order(terminal.type("db", "backup", "backups", "--data-dir", ".", cwd=old))
+    damage(old / "tradebot.db")
+    text = one_line(terminal.type("db", "backup", "others", "--data-dir", ".", cwd=old), 1, "error: the database is ")
+    assert "damaged" in text
+    assert not list((old / "others").iterdir())
+
+
+def test_alerts_without_a_channel(tmp_path: Path, terminal: Terminal) -> None:
+    one_line(terminal.type("alerts", "test", cwd=tmp_path), 1, "no channel is set up")
 
 
 def test_a_replay_in_a_terminal_logs_for_people(tmp_path: Path, terminal: Terminal) -> None:

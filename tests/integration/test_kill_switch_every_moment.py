@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from tests.support.audit import audit, check_audit, install_audit, note
+from tests.support.audit import audit, audited_on_server, check_audit, install_audit, note
 from tests.support.bots import Bot, ListFeed, LivelySignals, calm_batches, make_bot, resting, url_of
 from tests.support.builders import BTC, ETH
+from tests.support.postgres import PostgresServer
 from trading import manager as driver
 from trading.domain.candles import Candle
 from trading.domain.orders import Purpose
@@ -40,13 +42,29 @@ class Moments:
             self._act(name)
 
 
+Place = Callable[[Path], AbstractContextManager[None]]
+
+
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a database that has its tables and the audit, and nothing else."""
-    folder = tmp_path_factory.mktemp("empty")
-    open_database(url_of(folder)).dispose()
-    install_audit(url_of(folder))
-    return folder
+def in_a_file(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Makes a folder with a database in it that has its tables and the audit, and nothing else."""
+    empty = tmp_path_factory.mktemp("empty")
+    open_database(url_of(empty)).dispose()
+    install_audit(url_of(empty))
+
+    @contextmanager
+    def place(folder: Path) -> Iterator[None]:
+        shutil.copytree(empty, folder)
+        yield
+        shutil.rmtree(folder)
+
+    return place
+
+
+@pytest.fixture(scope="module")
+def on_a_server(postgres: PostgresServer) -> Place:
+    """Makes a folder, and such a database for it on a server."""
+    return lambda folder: audited_on_server(postgres, folder)
 
 
 def kill(folder: Path, how: str) -> None:
@@ -111,9 +129,8 @@ def hooked_bot(folder: Path, moments: Moments, seed: int, candles: int) -> Bot:
     return bot
 
 
-def run_killed_at(moment: int, how: str, empty: Path, folder: Path, *, seed: int, candles: int) -> list[str]:
+def run_killed_at(moment: int, how: str, folder: Path, *, seed: int, candles: int) -> list[str]:
     """Run the bot with the kill at this moment; the moments there were."""
-    shutil.copytree(empty, folder)
     threads: list[threading.Thread] = []
 
     def act(name: str) -> None:
@@ -155,23 +172,43 @@ def polls_between_any_two_candles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_calls, "BEAT_SECONDS", 3600.0)  # signs of life would be moments of the wall clock
 
 
-SOAK = [pytest.param("latch", 1, seed, 9, marks=pytest.mark.soak) for seed in range(10, 16)]
+def check_moments(place: Place, folder: Path, how: str, every: int, *, seed: int, candles: int) -> None:
+    """Run the bot once undisturbed, then again for every so many of its moments, with the kill at it."""
+    with place(folder / "0"):
+        count = len(run_killed_at(0, how, folder / "0", seed=seed, candles=candles))
+        sent = [what for what, _ in audit(url_of(folder / "0"))].count("send")
+    assert sent >= 3, "too calm a scenario to show anything"
+    for moment in range(1, count + 1, every):
+        run = folder / str(moment)
+        with place(run):
+            names = run_killed_at(moment, how, run, seed=seed, candles=candles)
+            try:
+                check_killed(run, is_unseen=how == "file" and moment > count * 0.7)
+            except AssertionError as error:
+                raise AssertionError(f"set by {how} at moment {moment} ({names[moment - 1]}): {error}") from error
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("polls_between_any_two_candles")
-@pytest.mark.parametrize(("how", "every", "seed", "candles"), [("latch", 2, 3, 5), ("file", 4, 3, 5), *SOAK])
+@pytest.mark.parametrize(("how", "every"), [("latch", 2), ("file", 4)])
 def test_set_at_any_moment_nothing_is_opened_after_it(
-    empty: Path, quick_folder: Path, how: str, every: int, seed: int, candles: int
+    in_a_file: Place, quick_folder: Path, how: str, every: int
 ) -> None:
-    count = len(run_killed_at(0, how, empty, quick_folder / "0", seed=seed, candles=candles))
-    sent = [what for what, _ in audit(url_of(quick_folder / "0"))].count("send")
-    assert sent >= 3, "too calm a scenario to show anything"
-    for moment in range(1, count + 1, every):
-        folder = quick_folder / str(moment)
-        names = run_killed_at(moment, how, empty, folder, seed=seed, candles=candles)
-        try:
-            check_killed(folder, is_unseen=how == "file" and moment > count * 0.7)
-        except AssertionError as error:
-            raise AssertionError(f"set by {how} at moment {moment} ({names[moment - 1]}): {error}") from error
-        shutil.rmtree(folder)
+    check_moments(in_a_file, quick_folder, how, every, seed=3, candles=5)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("polls_between_any_two_candles")
+def test_set_at_some_moments_on_postgresql(on_a_server: Place, quick_folder: Path) -> None:
+    """Where a row lock, and not the file's one writer, orders the switch and the intents. All moments in the soak."""
+    check_moments(on_a_server, quick_folder, "latch", 31, seed=3, candles=5)
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("polls_between_any_two_candles")
+@pytest.mark.parametrize("seed", range(10, 16))
+@pytest.mark.parametrize("place", ["in_a_file", "on_a_server"])
+def test_set_at_every_moment_of_more_lives(
+    place: str, seed: int, quick_folder: Path, request: pytest.FixtureRequest
+) -> None:
+    check_moments(request.getfixturevalue(place), quick_folder, "latch", 1, seed=seed, candles=9)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.audit import audit, check_audit, install_audit
-from tests.support.bots import ON_SERVER, resting, url_of
+from tests.support.audit import audit, audited_on_server, check_audit, install_audit
+from tests.support.bots import resting, url_of
 from tests.support.builders import BTC, ETH
 from tests.support.examples import share
 from tests.support.postgres import PostgresServer
@@ -66,20 +64,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def on_server(postgres: PostgresServer, folder: Path) -> Iterator[None]:
-    """A new folder, whose bot has a database on the server for so long."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    ON_SERVER[folder] = url = postgres.create_made_database()
-    try:
-        install_audit(url)
-        yield
-    finally:
-        del ON_SERVER[folder]
-        postgres.drop_database(url)
-
-
 def play(folder: Path, schedule: list[tuple[int, str, bool]], seed: int) -> Owner:
     """Run the bot by this schedule, and to its end."""
     owner = Owner(folder)
@@ -127,7 +111,8 @@ def test_no_order_opens_anything_after_a_kill_on_postgresql(
     postgres: PostgresServer, quick_folder: Path, schedule: list[tuple[int, str, bool]], seed: int
 ) -> None:
     folder = quick_folder / "run"
-    with on_server(postgres, folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    with audited_on_server(postgres, folder):
         check(folder, schedule, seed)
 
 
@@ -151,7 +136,8 @@ def test_the_audit_sees_what_it_is_there_to_see(empty: Path, quick_folder: Path)
 
 def test_the_audit_sees_it_on_postgresql_too(postgres: PostgresServer, quick_folder: Path) -> None:
     folder = quick_folder / "run"
-    with on_server(postgres, folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    with audited_on_server(postgres, folder):
         check_sight(folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -11,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.bots import Bot, ListFeed, LivelySignals, calm_batches, exchange_state, make_bot, url_of
+from tests.support.bots import Bot, ListFeed, LivelySignals, calm_batches, make_bot, url_of
 from tests.support.builders import BOT, BTC, ETH
 from tests.support.postgres import PASSWORD, URL_PASSWORD, PostgresServer
 from tests.support.processes import until
@@ -67,54 +66,6 @@ def test_the_same_account_as_on_sqlite(url: str, tmp_path: Path) -> None:
     assert isinstance(account, Account)
     assert len(trades) > 5  # type: ignore[arg-type]
     assert len(fills) > 10  # type: ignore[arg-type]
-
-
-def test_a_server_that_dies_and_comes_back(postgres: PostgresServer, url: str, tmp_path: Path) -> None:
-    """No entry goes out while it is away, the loop goes on, and in the end nothing is lost or counted twice."""
-    died, beats, entries = asyncio.Event(), [], []
-
-    async def at(index: int) -> None:
-        if index == CANDLES // 2:
-            await asyncio.to_thread(postgres.kill)
-            died.set()
-
-    lock = bot_lock(url).acquire()
-    bot = bot_on(tmp_path / "bot", url, at, lock=lock)
-
-    async def restart() -> None:
-        await died.wait()
-        while not bot.manager.line.is_down:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
-        entries.append(sum(not intent.reduces for intent in bot.exchange.sent))
-        for _ in range(2):
-            before = bot.manager.beat_at
-            async with asyncio.timeout(20):
-                while bot.manager.beat_at == before:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            beats.append(bot.manager.beat_at)
-        entries.append(sum(not intent.reduces for intent in bot.exchange.sent))
-        await asyncio.to_thread(postgres.start)
-
-    async def both() -> int:
-        code, _ = await asyncio.gather(bot.manager.run(), restart())
-        return code
-
-    assert asyncio.run(both()) == ExitCode.OK
-    assert entries[0] == entries[1]
-    assert len(beats) == 2
-    lock.release()
-    queries = Queries(open_reader(url))
-    fills = queries.fills(limit=10_000)
-    trades = len(queries.history(limit=1000))
-    queries.close()
-    at_exchange = {(fill.symbol, fill.trade_id) for fill in (t.fill for t in exchange_state(tmp_path / "bot").trades)}
-    assert {(fill.symbol, fill.trade_id) for fill in fills} == at_exchange
-    assert trades > 3
-    state = state_in(url)
-    assert not any(position.quantity for position in state.positions.values())
-    assert state.account is not None
-    (quote,) = [coin for coin in exchange_state(tmp_path / "bot").coins if coin.coin == "USDT"]
-    assert state.account.cash == quote.free + quote.locked
 
 
 def test_the_lock_is_one_bot_s_and_names_it(url: str) -> None:

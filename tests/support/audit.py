@@ -5,9 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.support.bots import ON_SERVER
+from tests.support.postgres import PostgresServer
 
 _COLUMNS = "what TEXT NOT NULL, which TEXT NOT NULL"
 _NOTE = "INSERT INTO audit (what, which) VALUES"
@@ -59,6 +63,19 @@ def install_audit(url: str) -> None:
     with _connected(url) as connection:
         for statement in _IN_A_FILE if _is_file(url) else _ON_A_SERVER:
             connection.execute(statement)
+
+
+@contextmanager
+def audited_on_server(postgres: PostgresServer, folder: Path) -> Iterator[None]:
+    """A new folder, whose bot has a database with the audit on the server for so long."""
+    folder.mkdir()
+    ON_SERVER[folder] = url = postgres.create_made_database()
+    try:
+        install_audit(url)
+        yield
+    finally:
+        del ON_SERVER[folder]
+        postgres.drop_database(url)
 
 
 def note(url: str, what: str, which: str) -> None:

@@ -16,6 +16,8 @@ from trading.engine.adoption import is_left_to_a_person
 from trading.engine.config import EngineConfig
 from trading.engine.engine import Engine
 from trading.engine.state import EngineState, Record
+from trading.safety.breaker import MINUTE_MS
+from trading.safety.checks import HUNDRED
 
 
 class CheckedEngine(Engine):
@@ -176,7 +178,10 @@ class CheckedEngine(Engine):
             if symbol == entered:
                 assert value <= limits.max_position_notional
                 assert value * 100 <= limits.max_symbol_pct * capital
-        assert gross * 100 <= limits.max_gross_pct * capital
+        assert gross * 100 <= min(limits.max_gross_pct, limits.max_strategy_pct, HUNDRED) * capital
+        since = self.state.now_ms - MINUTE_MS
+        sent = [a.order.value for a in self.sent.values() if a.order.value.purpose is Purpose.ENTRY]
+        assert sum(intent.created_ms > since for intent in sent) <= limits.max_orders_per_minute
 
 
 def _held(state: EngineState) -> dict[str, Decimal]:

@@ -31,10 +31,17 @@ def programs() -> Path | None:
 
 
 class PostgresServer:
-    """One server; `start` it first. Durable as in earnest: commits wait for the disk."""
+    """One server; `start` it first.
 
-    def __init__(self, bin_folder: Path) -> None:
+    Args:
+        bin_folder: its programs.
+        is_durable: whether commits wait for the disk, as in earnest. Only a machine that goes down shows a difference,
+            and no test takes its machine down: without it they wait less.
+    """
+
+    def __init__(self, bin_folder: Path, *, is_durable: bool = False) -> None:
         self._bin = bin_folder
+        self._is_durable = is_durable
         self._folder = Path(tempfile.mkdtemp(prefix="tradebot-pg-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
@@ -65,7 +72,7 @@ class PostgresServer:
             "max_connections": 60,
             "superuser_reserved_connections": 3,
             "shared_buffers": "16MB",
-            "fsync": "on",
+            "fsync": "on" if self._is_durable else "off",
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:

@@ -61,6 +61,21 @@ class Terminal:
         self._server.communicate(timeout=SECONDS_MAX)
 
 
+def in_order(shown: Shown, code: int = 0) -> str:
+    """Its text, after a look at the exit code and for tracebacks."""
+    assert "Traceback" not in shown.text
+    assert shown.code == code, shown.text
+    return shown.text
+
+
+def one_line(shown: Shown, code: int, start: str) -> str:
+    """Its only line, which says what is wrong."""
+    text = in_order(shown, code)
+    assert text.count("\n") == 1, text
+    assert text.startswith(start), text
+    return text
+
+
 def _serve() -> None:
     import trading.cli
     import trading.commands.output

@@ -21,6 +21,22 @@ Examples:
 docs/ALERTS.md tells how each channel is set up.
 """
 
+LIST_EPILOG = """\b
+Example:
+  tradebot alerts list --level critical --since 2025-06-01
+"""
+
+CHANNELS_EPILOG = """\b
+Example:
+  tradebot alerts channels --json | jq '.[] | select(.failures > 0)'
+"""
+
+TEST_EPILOG = """\b
+Example:
+  tradebot alerts test
+docs/ALERTS.md tells how each channel is set up.
+"""
+
 COLUMNS = ("#", "Time (UTC)", "Level", "What", "Symbol", "Text")
 CHANNEL_COLUMNS = ("Channel", "Waiting", "Last sent (UTC)", "Failures", "Next try (UTC)", "Error")
 TRIAL_COLUMNS = ("Channel", "Arrived", "Seconds", "Error")
@@ -36,7 +52,7 @@ def command(context: click.Context) -> None:
         context.invoke(list_)
 
 
-@command.command("list")
+@command.command("list", epilog=LIST_EPILOG)
 @click.option("--level", "levels", type=click.Choice(LEVELS), multiple=True, help="Only this level; may be repeated.")
 @click.option("--code", metavar="CODE", default="", help="Only of this kind: STOP_HIT …")
 @click.option("--since", metavar="TIME", help="Only from this time on (UTC, by the wall clock).")
@@ -87,7 +103,7 @@ def list_(
     output.print_table(COLUMNS, rows, right=COLUMNS[:1])
 
 
-@command.command("channels")
+@command.command("channels", epilog=CHANNELS_EPILOG)
 @data_dir_option
 @json_option
 @debug_option
@@ -122,7 +138,7 @@ def channels(data_dir: str | None, as_json: bool) -> None:
     output.print_table(CHANNEL_COLUMNS, rows, right=("Waiting", "Failures"))
 
 
-@command.command("test")
+@command.command("test", epilog=TEST_EPILOG)
 @json_option
 @debug_option
 def test(as_json: bool) -> int:

@@ -105,9 +105,11 @@ def _back_up_once(settings: Settings, folder: Path, keep: int | None, *, as_json
 @click.option("--replace", is_flag=True, help="Move aside what is in its place.")
 @click.option("--journal-only", is_flag=True, help="Leave the paper account as it is, as a real exchange's would be.")
 @data_dir_option
+@json_option
 @debug_option
-def restore_command(backup: Path, replace: bool, journal_only: bool, data_dir: str | None) -> None:
+def restore_command(backup: Path, replace: bool, journal_only: bool, data_dir: str | None, as_json: bool) -> None:
     """Put a backup in the place of the database, and of the paper account, while no bot runs."""
+    from trading.commands import output
     from trading.store.backup import restore
 
     settings = reader_settings(data_dir)
@@ -119,6 +121,9 @@ def restore_command(backup: Path, replace: bool, journal_only: bool, data_dir: s
         with_paper=not journal_only,
         now_ms=wall_ms,
     )
+    if as_json:
+        output.print_json({"backup": str(backup), "done": done})
+        return
     for line in done:
         click.echo(line)
 

@@ -266,7 +266,10 @@ def _copy_file(source: sqlite3.Connection, target: Path) -> None:
         connection.execute("PRAGMA journal_mode=DELETE")
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise DatabaseUnusable(f"the database is damaged, and a backup of it would be too: {found}")
+        why = " ".join(found.split())
+        raise DatabaseUnusable(
+            f"the database is damaged ({why}), and a backup of it would be too; restore an older one"
+        )
     target.chmod(0o600)
 
 

@@ -138,8 +138,7 @@ const LEVELS: Record<string, Tone | undefined> = { warn: "warn", pause: "warn", 
 const TRIPS: readonly Column<Trip>[] = [
   { label: "Time", isTitle: true, cell: (trip) => <Time at={trip.time} as="full" /> },
   { label: "Level", cell: (trip) => <Tag tone={LEVELS[trip.level] ?? "plain"}>{trip.level}</Tag> },
-  { label: "Code", cell: (trip) => trip.code },
-  { label: "What was found", isText: true, cell: (trip) => trip.text },
+  { label: "What was found", isText: true, cell: (trip) => <span title={trip.code}>{trip.text}</span> },
 ];
 
 function Trips(): JSX.Element {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -116,11 +118,34 @@ def test_help_lists_every_command_and_every_exit_code() -> None:
         assert f"\n    {int(code)} " in result.output
 
 
-@pytest.mark.parametrize("name", trading.cli.COMMANDS)
+def every_command(group: click.Group, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Those within groups too, with their whole names."""
+    context = click.Context(group)
+    for part in group.list_commands(context):
+        command = group.get_command(context, part)
+        assert command is not None
+        yield f"{name} {part}".strip(), command
+        if isinstance(command, click.Group):
+            yield from every_command(command, f"{name} {part}".strip())
+
+
+EVERY_COMMAND = dict(every_command(trading.cli.tradebot))
+
+
+@pytest.mark.parametrize("name", EVERY_COMMAND)
 def test_each_command_has_help_with_an_example(name: str) -> None:
-    result = CliRunner().invoke(trading.cli.tradebot, [name, "--help"])
+    result = CliRunner().invoke(trading.cli.tradebot, [*name.split(), "--help"])
     assert result.exit_code == 0
-    assert f"  tradebot {name}" in result.output.partition("Examples:")[2]
+    assert f"  tradebot {name}" in re.split("Examples?:", result.output)[1]
+
+
+def test_each_command_has_json_but_for_run_and_completion() -> None:
+    """`run` logs in JSON where it is asked to, and what `completion` prints is for a shell."""
+    commands = {name: found for name, found in EVERY_COMMAND.items() if not isinstance(found, click.Group)}
+    assert {name for name, found in commands.items() if not any("--json" in p.opts for p in found.params)} == {
+        "run",
+        "completion",
+    }
 
 
 @pytest.mark.parametrize(

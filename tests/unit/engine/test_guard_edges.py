@@ -210,6 +210,34 @@ def test_the_minute_of_lost_answers_ends_to_the_millisecond(before_ms: int, trip
     assert (rig.engine.state.safety.pause_code == "API_ERRORS") is tripped
 
 
+@pytest.mark.parametrize("again", [as_it_is, restarted], ids=["the same process", "restarted"])
+@pytest.mark.parametrize(
+    ("name", "happens", "before_ms"),
+    [
+        ("losing_streak", lose, 5 * MINUTE),
+        ("losses_per_hour", lose, 5 * MINUTE),
+        ("order_failures", refuse, 5 * MINUTE),
+        ("api_errors_per_minute", lost_answer, 2),
+    ],
+)
+def test_what_is_counted_goes_on_over_midnight_and_the_weeks_end(
+    name: str, happens: Callable[[Rig], None], before_ms: int, again: Circumstance
+) -> None:
+    end = week_of(T0) + 7 * DAY_MS
+    rig = Rig.started(config(breaker=limits(**{name: 3})))
+    at(rig, end - before_ms)
+    happens(rig)
+    happens(rig)
+    assert rig.now < end
+    rig = again(rig)
+    at(rig, end)
+    safety = rig.engine.state.safety
+    assert not (safety.halted or safety.paused)
+    happens(rig)
+    safety = rig.engine.state.safety
+    assert safety.halt_code == name.upper() or safety.pause_code == "API_ERRORS"
+
+
 def test_a_pause_goes_on_over_a_restart_and_ends_as_it_would_have() -> None:
     rig = Rig.started()
     for _ in range(3):

@@ -10,6 +10,7 @@ from trading.domain.events import CommandKind, OrderReport, Started
 from trading.domain.orders import OrderState, Purpose
 from trading.engine.adoption import WRITTEN_OFF
 from trading.engine.tracking import LOST
+from trading.safety.breaker import Trip
 
 
 def stop_of(rig: Rig) -> str:
@@ -125,6 +126,9 @@ def test_fills_that_the_exchange_told_of_and_lost_halt_entries() -> None:
     absent_until_gone(rig, entry)
     assert (rig.state_of(entry), rig.order(entry).code) == (OrderState.CANCELED, LOST)
     assert rig.engine.state.safety.halt_code == LOST
+    (trip,) = rig.recorded(Trip)
+    assert trip.code == LOST
+    assert "4 of it filled by its word" in trip.text
     assert rig.is_flat
     rig.candle("100", say=ENTER)
     assert rig.veto() == "HALTED"
