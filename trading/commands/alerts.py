@@ -79,7 +79,11 @@ def list_(
     engine = open_reader(reader_settings(data_dir).database)
     try:
         found = list_alerts(
-            engine, levels=[Level(level) for level in levels], code=code, since_ms=since_ms, limit=limit
+            engine,
+            levels=[Level(level) for level in levels],
+            codes=[code] if code else (),
+            since_ms=since_ms,
+            limit=limit,
         )
     finally:
         engine.dispose()

@@ -18,7 +18,7 @@ def on_command(desk: Desk, command: Command) -> set[str]:
     why = command.reason or f"by {command.by}"
     match command.kind:
         case CommandKind.PAUSE | CommandKind.RESUME | CommandKind.KILL | CommandKind.RESET_KILL:
-            _set_latches(desk, command.kind, why)
+            _set_latches(desk, command, why)
             if command.kind is CommandKind.KILL:
                 desk.cancel_entries()
                 if command.target == "flatten":
@@ -50,23 +50,24 @@ def on_command(desk: Desk, command: Command) -> set[str]:
     return set(desk.state.positions) | set(desk.state.live)
 
 
-def _set_latches(desk: Desk, kind: CommandKind, why: str) -> None:
-    safety = desk.state.safety
+def _set_latches(desk: Desk, command: Command, why: str) -> None:
+    safety, kind = desk.state.safety, command.kind
+    told = f"{why} (by {command.by})" if command.reason else why
     if kind is CommandKind.PAUSE:
         # Without a code it is a person's, and does not end by itself.
         safety = replace(safety, paused=why, pause_code="")
-        desk.notify(Level.WARNING, "PAUSED", f"{why}; no entries until `tradebot resume`")
+        desk.notify(Level.WARNING, "PAUSED", f"{told}; no entries until `tradebot resume`")
     elif kind is CommandKind.RESUME:
         if safety.paused or safety.halted:
-            desk.notify(Level.INFO, "RESUMED", why)
+            desk.notify(Level.INFO, "RESUMED", told)
         _resume(desk)
         return
     elif kind is CommandKind.RESET_KILL:
         safety = replace(safety, killed="")
-        desk.notify(Level.WARNING, "KILL_RESET", why)
+        desk.notify(Level.WARNING, "KILL_RESET", told)
     else:
         safety = replace(safety, killed=why)
-        desk.notify(Level.CRITICAL, "KILLED", why)
+        desk.notify(Level.CRITICAL, "KILLED", told)
     desk.state.put(safety)
 
 

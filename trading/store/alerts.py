@@ -79,7 +79,7 @@ def list_alerts(
     engine: sa.Engine,
     *,
     levels: Collection[Level] = (),
-    code: str = "",
+    codes: Collection[str] = (),
     symbol: str = "",
     since_ms: int | None = None,
     until_ms: int | None = None,
@@ -92,7 +92,7 @@ def list_alerts(
     Args:
         engine: of the database.
         levels: only these; empty for all.
-        code: only this one.
+        codes: only these; empty for all.
         symbol: only this one.
         since_ms: created at or after it (UTC ms).
         until_ms: created before it (UTC ms).
@@ -103,8 +103,8 @@ def list_alerts(
     query = sa.select(alerts)
     if levels:
         query = query.where(alerts.c.level.in_([level.value for level in levels]))
-    if code:
-        query = query.where(alerts.c.code == code)
+    if codes:
+        query = query.where(alerts.c.code.in_(codes))
     if symbol:
         query = query.where(alerts.c.symbol == symbol)
     if since_ms is not None:

@@ -3,7 +3,7 @@
 import { signal as reactive } from "@preact/signals";
 import { session } from "../session.ts";
 
-export type Query = Record<string, string | number | boolean | null | undefined>;
+export type Query = Record<string, string | number | boolean | readonly string[] | null | undefined>;
 
 /** What the server answered instead of success. status 0: there was no answer. */
 export class ApiProblem extends Error {
@@ -47,7 +47,8 @@ export function newKey(): string {
 /** The address of a file that the browser itself fetches. */
 export function address(path: string, query: Query = {}): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  const pairs = given.flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)]));
+  const search = new URLSearchParams(pairs).toString();
   return `${API}${path}${search ? `?${search}` : ""}`;
 }
 

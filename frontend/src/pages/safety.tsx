@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { ResetBreaker, Pause, ResetKill, StopBot } from "../actions/switches.tsx";
 import { useResource } from "../api/resource.ts";
-import type { Command, KillSwitch, Page, Trip } from "../api/types.ts";
+import type { Command, KillSwitch, ListedAlert, Page, Trip } from "../api/types.ts";
 import { sentence, words } from "../format.ts";
 import { status } from "../live/status.ts";
 import { news } from "../live/store.ts";
@@ -13,6 +13,7 @@ import { useEveryWhile } from "../safety/every.ts";
 import { KillDialog } from "../safety/kill.tsx";
 import { Limits } from "../safety/limits.tsx";
 import { KillSteps } from "../safety/steps.tsx";
+import { Coded } from "../ui/coded.tsx";
 import { PageHead, Panel, Waiting } from "../ui/page.tsx";
 import { Pager } from "../ui/pager.tsx";
 import { Table } from "../ui/table.tsx";
@@ -46,9 +47,10 @@ export function Safety(): JSX.Element {
         </div>
         <Limits />
         <div class="halves">
-          <Trips />
+          <History />
           <Commands />
         </div>
+        <Trips />
       </div>
       {Opened && <Opened onClose={close} />}
     </>
@@ -129,6 +131,44 @@ function EntriesPanel(): JSX.Element {
           </button>
         )}
       </div>
+    </Panel>
+  );
+}
+
+/** The kinds of alerts that tell what stopped entries, and what let them go on. */
+const SWITCHED = [
+  "KILLED",
+  "KILL_RESET",
+  "PAUSED",
+  "RESUMED",
+  "BREAKER_PAUSE",
+  "PAUSE_ENDED",
+  "BREAKER_HALT",
+  "HALT_CLEARED",
+];
+
+const HISTORY: readonly Column<ListedAlert>[] = [
+  { label: "When", isTitle: true, cell: ({ alert }) => <Time at={alert.created_at} as="full" /> },
+  { label: "What", isBare: true, cell: ({ alert }) => <strong>{alert.headline}</strong> },
+  { label: "Why", isText: true, isBare: true, cell: ({ alert }) => <Coded text={alert.text} /> },
+];
+
+function History(): JSX.Element {
+  const found = useResource<Page<ListedAlert>>("/alerts", { code: SWITCHED, limit: 10 }, news.alert);
+  return (
+    <Panel title="What stopped entries, and what let them go on" testId="history">
+      {found.data ? (
+        <Table
+          caption="Stops and releases, newest first"
+          isDense
+          columns={HISTORY}
+          rows={found.data.items}
+          keyOf={({ alert }) => String(alert.seq)}
+          empty="Nothing has stopped entries yet."
+        />
+      ) : (
+        <Waiting problem={found.problem} />
+      )}
     </Panel>
   );
 }

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.builders import BTC, ENTER, ETH
 from tests.support.rig import Rig
+from trading.domain.actions import Notify
 from trading.domain.events import CommandKind, EntriesLatched
 from trading.domain.orders import OrderState, Purpose
 
@@ -27,6 +28,24 @@ def test_a_pause_stops_entries_and_resume_lets_them_through() -> None:
     assert vetoed(rig) == "PAUSED"
     rig.command(CommandKind.RESUME)
     assert vetoed(rig) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (CommandKind.PAUSE, "PAUSED"),
+        (CommandKind.RESUME, "RESUMED"),
+        (CommandKind.KILL, "KILLED"),
+        (CommandKind.RESET_KILL, "KILL_RESET"),
+    ],
+)
+def test_what_a_person_switches_is_told_with_reason_and_person(kind: CommandKind, code: str) -> None:
+    rig = Rig.started()
+    rig.command(CommandKind.PAUSE)
+    rig.command(kind, reason="holiday")
+    (note,) = rig.asked(Notify)
+    assert note.code == code
+    assert note.text.startswith("holiday (by owner)")
 
 
 def test_a_pause_without_a_reason_names_who_gave_it() -> None:

@@ -11,6 +11,7 @@ import anyio.to_thread
 import sqlalchemy as sa
 from anyio import CapacityLimiter
 from fastapi import APIRouter, Query
+from pydantic import StringConstraints
 
 from trading.domain.actions import Level
 from trading.monitoring.alerts.assembly import has_channels, make_sender
@@ -37,6 +38,8 @@ from trading.web.models.base import Page, page_of
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
 STOP_SECONDS = 2.0
+CODES_MAX = 20
+Code = Annotated[str, StringConstraints(max_length=60, pattern="^[A-Z_]+$")]
 
 # Tests wait for channels, and must not take the threads that the database is read in.
 _trials = CapacityLimiter(2)
@@ -76,7 +79,7 @@ def alerts(  # noqa: PLR0917 - one parameter for each part of the query
     symbol: SymbolQuery = None,
     level: Annotated[list[Level] | None, Query(description="only these levels", examples=[["critical"]])] = None,
     code: Annotated[
-        str | None, Query(max_length=60, pattern="^[A-Z_]+$", description="only of this kind", examples=["STOP_HIT"])
+        list[Code] | None, Query(max_length=CODES_MAX, description="only of these kinds", examples=[["STOP_HIT"]])
     ] = None,
     acknowledged: Annotated[bool | None, Query(description="only those a person has seen, or has not")] = None,
 ) -> Page[ListedAlert]:
@@ -84,7 +87,7 @@ def alerts(  # noqa: PLR0917 - one parameter for each part of the query
     found = list_alerts(
         queries.engine,
         levels=level or (),
-        code=code or "",
+        codes=code or (),
         symbol=symbol or "",
         since_ms=span.since_ms,
         until_ms=span.until_ms,
