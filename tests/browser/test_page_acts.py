@@ -155,8 +155,8 @@ def test_the_kill_switch_is_set_by_keys_alone_and_shown_until_it_is_effective(ow
     expect(page.get_by_test_id("kill-switch")).to_contain_text("Not set")
     expect(page.get_by_test_id("bot-state")).to_have_text("Trading")
     history = page.get_by_test_id("history")
-    expect(history).to_contain_text("it looks odd (by owner (dashboard))")
-    expect(history).to_contain_text("it was nothing (by owner (dashboard))")
+    expect(history).to_contain_text("it looks odd, by owner (dashboard)")
+    expect(history).to_contain_text("it was nothing, by owner (dashboard)")
 
 
 def test_on_a_phone_the_kill_switch_is_at_hand_on_every_page(watch: Open, mine: Dashboard) -> None:

@@ -52,7 +52,7 @@ def on_command(desk: Desk, command: Command) -> set[str]:
 
 def _set_latches(desk: Desk, command: Command, why: str) -> None:
     safety, kind = desk.state.safety, command.kind
-    told = f"{why} (by {command.by})" if command.reason else why
+    told = f"{why}, by {command.by}" if command.reason else why
     if kind is CommandKind.PAUSE:
         # Without a code it is a person's, and does not end by itself.
         safety = replace(safety, paused=why, pause_code="")

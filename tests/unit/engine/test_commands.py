@@ -45,7 +45,7 @@ def test_what_a_person_switches_is_told_with_reason_and_person(kind: CommandKind
     rig.command(kind, reason="holiday")
     (note,) = rig.asked(Notify)
     assert note.code == code
-    assert note.text.startswith("holiday (by owner)")
+    assert note.text.startswith("holiday, by owner")
 
 
 def test_a_pause_without_a_reason_names_who_gave_it() -> None:
