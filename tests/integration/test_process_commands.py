@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 import trading.cli
-from tests.support.processes import BotProcess, lively_candles, rows, until
+from tests.support.bots import ON_SERVER, both_databases, both_databases_in_soak
+from tests.support.processes import BotProcess, lively_candles, until
+from tests.unit.store.store_helpers import rows
 from tests.unit.store.store_workers import WriteLockHeld
 from trading.domain.events import CommandKind
 from trading.exit_codes import ExitCode
@@ -24,11 +26,23 @@ from trading.store.journal import Journal
 SYMBOLS = ["BTC/USDT", "ETH/USDT", "SOL/USDT"]
 
 
+def on_server(folder: Path) -> dict[str, str]:
+    """The setting that a bot in this folder needs to find its database; none where it is in the folder."""
+    return {"DATABASE_URL": ON_SERVER[folder]} if folder in ON_SERVER else {}
+
+
+def stored(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """What the database of the bot in this folder holds."""
+    return rows(ON_SERVER.get(folder) or folder / "data" / "tradebot.db", query)
+
+
 @pytest.fixture(autouse=True)
-def _only_our_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _only_our_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_kind: str) -> None:
     for name in list(os.environ):
         if name.startswith(("TRADING_", "DATA_DIR", "DATABASE_URL", "LOG_", "KILL_SWITCH")):
             monkeypatch.delenv(name)
+    for name, value in on_server(tmp_path).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
 
 
@@ -41,7 +55,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bot(tmp_path: Path, recording: Path) -> Iterator[BotProcess]:
     """A bot that holds three positions and is idle."""
-    with BotProcess(tmp_path, "--market-data", str(recording)) as bot:
+    with BotProcess(tmp_path, "--market-data", str(recording), **on_server(tmp_path)) as bot:
         bot.wait_for("feed.ended")
         yield bot
 
@@ -50,7 +64,7 @@ def bot(tmp_path: Path, recording: Path) -> Iterator[BotProcess]:
 def stopped(tmp_path: Path) -> Path:
     """The folder of a bot that has run, and does so no longer."""
     (tmp_path / "data").mkdir()
-    Journal.open(f"sqlite:///{tmp_path}/data/tradebot.db", "tradebot").close()
+    Journal.open(ON_SERVER.get(tmp_path) or f"sqlite:///{tmp_path}/data/tradebot.db", "tradebot").close()
     return tmp_path / "data"
 
 
@@ -86,6 +100,7 @@ def held(shell: Shell) -> list[str]:
 # -- beside a running bot
 
 
+@both_databases
 def test_a_day_in_the_life_of_an_operator(bot: BotProcess, shell: Shell) -> None:
     assert held(shell) == SYMBOLS
     assert shell("close", "btcusdt") == ExitCode.OK
@@ -120,12 +135,12 @@ def test_a_day_in_the_life_of_an_operator(bot: BotProcess, shell: Shell) -> None
     assert bot.end() == ExitCode.OK
 
 
+@both_databases_in_soak
 def test_a_stop_and_its_policy(bot: BotProcess, shell: Shell, tmp_path: Path) -> None:
-    database = tmp_path / "data" / "tradebot.db"
-    ((stop,),) = rows(database, "SELECT client_order_id FROM orders WHERE NOT settled AND symbol = 'BTC/USDT'")
+    ((stop,),) = stored(tmp_path, "SELECT client_order_id FROM orders WHERE NOT settled AND symbol = 'BTC/USDT'")
     assert shell("cancel", stop[:12]) == ExitCode.OK
     assert shell.out == f"{stop} is open no longer\n"
-    orders = rows(database, "SELECT symbol FROM orders WHERE NOT settled ORDER BY symbol")
+    orders = stored(tmp_path, "SELECT symbol FROM orders WHERE NOT settled ORDER BY symbol")
     assert [symbol for (symbol,) in orders] == SYMBOLS, "a position is left without a stop"
     assert shell("cancel", "--all") == ExitCode.OK
     assert shell.out == "no entry order was open\n"
@@ -140,12 +155,12 @@ def test_a_stop_and_its_policy(bot: BotProcess, shell: Shell, tmp_path: Path) ->
     assert held(shell) == SYMBOLS
 
 
+@both_databases_in_soak
 def test_a_pause_is_cleared_by_a_person(bot: BotProcess, shell: Shell, tmp_path: Path) -> None:
-    engine = open_beside_bot(f"sqlite:///{tmp_path}/data/tradebot.db")
+    engine = open_beside_bot(ON_SERVER.get(tmp_path) or f"sqlite:///{tmp_path}/data/tradebot.db")
     queue_command(engine, CommandKind.PAUSE, by="owner", now_ms=1, reason="looking into it")
     engine.dispose()
-    database = tmp_path / "data" / "tradebot.db"
-    until(lambda: rows(database, "SELECT count(*) FROM safety WHERE paused != ''") == [(1,)], "the bot is paused")
+    until(lambda: stored(tmp_path, "SELECT count(*) FROM safety WHERE paused != ''") == [(1,)], "the bot is paused")
     code, resumed = shell.json("resume", "--reason", "looked into it")
     assert (code, resumed["text"], resumed["entries_stopped_by"]) == (0, "pause and halt are cleared", [])
 
@@ -153,6 +168,7 @@ def test_a_pause_is_cleared_by_a_person(bot: BotProcess, shell: Shell, tmp_path:
 # -- where none runs
 
 
+@both_databases
 def test_without_a_bot_nothing_is_sent_and_a_kill_is_effective_at_once(stopped: Path, shell: Shell) -> None:
     for arguments in (["close", "--all"], ["cancel", "--all"], ["resolve", "abc", "adopt"]):
         assert shell(*arguments) == ExitCode.FAILED
@@ -161,7 +177,7 @@ def test_without_a_bot_nothing_is_sent_and_a_kill_is_effective_at_once(stopped: 
     assert shell.out == "no bot runs\n"
     code, killed = shell.json("kill", "--flatten")
     assert (code, killed["effective"]) == (0, True)
-    assert rows(stopped / "tradebot.db", "SELECT kind, done_ms FROM commands") == [("close_all", None)]
+    assert stored(stopped.parent, "SELECT kind, done_ms FROM commands") == [("close_all", None)]
     assert shell("safety") == 0
     assert "(effective)" in shell.out
     assert shell("resume", "--kill", "--reason", "x") == ExitCode.OK
@@ -169,22 +185,24 @@ def test_without_a_bot_nothing_is_sent_and_a_kill_is_effective_at_once(stopped: 
     assert shell.out == "the kill switch is not set\n"
 
 
+@both_databases_in_soak
 def test_a_bot_that_starts_after_a_kill_opens_nothing_and_closes_what_was_asked(
     tmp_path: Path, recording: Path, shell: Shell
 ) -> None:
-    with BotProcess(tmp_path, "--market-data", str(recording), "--stop-at-end", "--policy", "keep") as first:
+    settings = on_server(tmp_path)
+    with BotProcess(
+        tmp_path, "--market-data", str(recording), "--stop-at-end", "--policy", "keep", **settings
+    ) as first:
         assert first.end() == ExitCode.OK, first.tail()
     assert held(shell) == SYMBOLS
     assert shell("kill", "--flatten") == ExitCode.OK
     longer = lively_candles(tmp_path / "longer", 1_000, seed=7)
-    with BotProcess(tmp_path, "--market-data", str(longer), "--stop-at-end", "--policy", "keep") as second:
+    with BotProcess(tmp_path, "--market-data", str(longer), "--stop-at-end", "--policy", "keep", **settings) as second:
         assert second.end() == ExitCode.OK, second.tail()
     assert held(shell) == []
     sent = [line for line in second.lines if line["event"] == "order.send" and line["purpose"] == "entry"]
     assert sent == []
-    assert rows(tmp_path / "data" / "tradebot.db", "SELECT count(*) FROM decisions WHERE veto = 'KILL_SWITCH'") != [
-        (0,)
-    ]
+    assert stored(tmp_path, "SELECT count(*) FROM decisions WHERE veto = 'KILL_SWITCH'") != [(0,)]
 
 
 def test_a_reset_is_refused_while_the_kill_file_is_there(stopped: Path, shell: Shell) -> None:

@@ -182,6 +182,11 @@ ON_SERVER: dict[Path, str] = {}
 both_databases = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
 """Marks an integration test that shows the same on either database."""
 
+both_databases_in_soak = pytest.mark.parametrize(
+    "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True
+)
+"""The same for one that takes long, and whose part that PostgreSQL could change is shown there in every run too."""
+
 
 def url_of(folder: Path) -> str:
     """The database of the bot in `folder`: a file there, or what `ON_SERVER` says."""
