@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bots import Bot, ListFeed, LivelySignals, Signals, calm_batches, exchange_state, make_bot, resting
+from tests.support.bots import (
+    Bot,
+    ListFeed,
+    LivelySignals,
+    Signals,
+    both_databases_in_soak,
+    calm_batches,
+    exchange_state,
+    make_bot,
+    resting,
+)
 from tests.support.builders import BTC, ENTER, ETH, MINUTE, NO_BREAKER, T0, WIDE_LIMITS, config
 from tests.support.processes import BotProcess, rows, until
 from trading.domain.orders import OrderState, Purpose
@@ -19,6 +29,7 @@ BOTH = [BTC.symbol, ETH.symbol]
 SLOW_S = 0.02
 
 
+@both_databases_in_soak
 @pytest.mark.parametrize("orders", [1, 3, 6, 9])
 @pytest.mark.parametrize("policy", ["flatten", "keep"])
 def test_row_14_once_it_stops_nothing_is_opened_and_entries_are_latched_off_first(
@@ -48,6 +59,7 @@ def test_row_14_once_it_stops_nothing_is_opened_and_entries_are_latched_off_firs
     assert Purpose.ENTRY not in resting(tmp_path)
 
 
+@both_databases_in_soak
 def test_row_15_the_exchange_is_closed_last_with_every_close_finished(tmp_path: Path) -> None:
     bot = make_bot(tmp_path, ListFeed(calm_batches(3, BOTH)), Signals({(s, T0): ENTER for s in BOTH}), stop_at_end=True)
     under_way = 0
@@ -82,6 +94,7 @@ def test_row_15_the_exchange_is_closed_last_with_every_close_finished(tmp_path: 
     assert resting(tmp_path) == []
 
 
+@both_databases_in_soak
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_row_35_a_signal_inside_a_send_only_sets_an_event_and_the_order_is_the_bots(
     tmp_path: Path, number: signal.Signals

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
+from tests.support.bots import both_databases_in_soak, url_of
 from trading.backtest.report import Collector
 from trading.backtest.runner import BacktestRunner, carry_out
 from trading.decision.bars import Bars
@@ -91,7 +92,7 @@ def ordered(fills: Sequence[Fill]) -> list[Fill]:
 def live(tables: Sequence[CandleTable], folder: Path, stops: Sequence[int] = ()) -> Outcome:
     """Through manager, paper file and journal; stopped after so many batches each time, and started again."""
     config = config_for(tables)
-    url = f"sqlite:///{folder / 'tradebot.db'}"
+    url = url_of(folder)
     for stop_after in (*stops, MANY):
         journal = Journal.open(url, config.bot_id)
         feed = StoppingFeed(tables, 0)
@@ -191,6 +192,7 @@ def demo_tables(candles: int, symbols: Sequence[str] = ("BTC/USDT", "ETH/USDT", 
     return [market.table(symbol, first, candles) for symbol in symbols]
 
 
+@both_databases_in_soak
 def test_made_up_candles_give_the_same_live_and_in_the_backtest(tmp_path: Path) -> None:
     tables = demo_tables(2_500)
     simulated = backtest(tables)
@@ -203,6 +205,7 @@ def test_made_up_candles_give_the_same_live_and_in_the_backtest(tmp_path: Path) 
     assert_decided_alike(traded, told)
 
 
+@both_databases_in_soak
 def test_a_bot_that_is_stopped_and_started_again_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
     tables = demo_tables(1_800)
     assert_equal(live(tables, tmp_path, stops=(803, 1, 250)), backtest(tables))

@@ -14,8 +14,7 @@ import pytest
 
 import trading.cli
 from tests.support.bots import ON_SERVER, both_databases, both_databases_in_soak
-from tests.support.processes import BotProcess, lively_candles, until
-from tests.unit.store.store_helpers import rows
+from tests.support.processes import BotProcess, lively_candles, on_server, rows, stored, until
 from tests.unit.store.store_workers import WriteLockHeld
 from trading.domain.events import CommandKind
 from trading.exit_codes import ExitCode
@@ -24,16 +23,6 @@ from trading.store.database import open_beside_bot
 from trading.store.journal import Journal
 
 SYMBOLS = ["BTC/USDT", "ETH/USDT", "SOL/USDT"]
-
-
-def on_server(folder: Path) -> dict[str, str]:
-    """The setting that a bot in this folder needs to find its database; none where it is in the folder."""
-    return {"DATABASE_URL": ON_SERVER[folder]} if folder in ON_SERVER else {}
-
-
-def stored(folder: Path, query: str) -> list[tuple[Any, ...]]:
-    """What the database of the bot in this folder holds."""
-    return rows(ON_SERVER.get(folder) or folder / "data" / "tradebot.db", query)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import BotProcess, books, lively_candles, rows, until
+from tests.support.bots import ON_SERVER, both_databases_in_soak
+from tests.support.processes import BotProcess, books, lively_candles, on_server, rows, stored, until
 from tests.unit.store.store_workers import WriteLockHeld
 from trading.exit_codes import INTERRUPTED, ExitCode
 from trading.state import TradingState
@@ -24,11 +25,13 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def replayed(folder: Path, recording: Path, *more: str, **changes: str) -> BotProcess:
     """A bot that has replayed the recording and stays up, idle."""
-    bot = BotProcess(folder, "--market-data", str(recording), "--data-dir", "data", *more, **changes)
+    settings = {**on_server(folder), **changes}
+    bot = BotProcess(folder, "--market-data", str(recording), "--data-dir", "data", *more, **settings)
     bot.wait_for("feed.ended")
     return bot
 
 
+@both_databases_in_soak
 @pytest.mark.parametrize(
     ("number", "policy", "stops_left"),
     [(signal.SIGTERM, "flatten", False), (signal.SIGINT, "keep", True)],
@@ -37,7 +40,7 @@ def test_one_signal_ends_it_in_order(
     tmp_path: Path, recording: Path, number: signal.Signals, policy: str, stops_left: bool
 ) -> None:
     with replayed(tmp_path, recording, "--policy", policy) as bot:
-        held = rows(tmp_path / "data" / "tradebot.db", "SELECT symbol FROM positions WHERE closed_ms IS NULL")
+        held = stored(tmp_path, "SELECT symbol FROM positions WHERE closed_ms IS NULL")
         assert held
         bot.signal(number)
         assert bot.end() == ExitCode.OK, bot.tail()
@@ -45,9 +48,9 @@ def test_one_signal_ends_it_in_order(
     assert bot.texts() == []
     state = TradingState.load(tmp_path / "data" / "state.json")
     assert bool(state.positions) is bool(state.orders) is stops_left
-    left = rows(tmp_path / "data" / "tradebot.db", "SELECT purpose FROM orders WHERE NOT settled")
+    left = stored(tmp_path, "SELECT purpose FROM orders WHERE NOT settled")
     assert left == ([("stop",)] * len(held) if stops_left else [])
-    assert rows(tmp_path / "data" / "tradebot.db", "SELECT state FROM processes") == [("stopped",)]
+    assert stored(tmp_path, "SELECT state FROM processes") == [("stopped",)]
 
 
 def test_row_36_a_second_signal_ends_it_at_once_and_the_next_start_finds_everything(
@@ -89,15 +92,18 @@ def test_ctrl_c_while_another_process_migrates_is_an_interruption(tmp_path: Path
         assert again.end() == ExitCode.OK, again.tail()
 
 
+@both_databases_in_soak
 # That both signals are the same is shown above; the other one is tried here in the soak.
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)])
 def test_a_signal_during_recovery_ends_it_without_trading(tmp_path: Path, number: signal.Signals) -> None:
     """The database is locked while the bot recovers: it can neither say that it lives, nor commit anything."""
-    with BotProcess(tmp_path, *DEMO) as first:
+    settings = on_server(tmp_path)
+    with BotProcess(tmp_path, *DEMO, **settings) as first:
         first.wait_for("bot.reconciled")
         first.signal(signal.SIGTERM)
         assert first.end() == ExitCode.OK, first.tail()
-    with WriteLockHeld(tmp_path / "data" / "tradebot.db"), BotProcess(tmp_path, *DEMO) as bot:
+    place = ON_SERVER.get(tmp_path) or tmp_path / "data" / "tradebot.db"
+    with WriteLockHeld(place), BotProcess(tmp_path, *DEMO, **settings) as bot:
         bot.wait_for("market.label")
         bot.signal(number)
         code = bot.end()

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from tests.support.bots import ON_SERVER, both_databases_in_soak
 from tests.support.builders import BTC, D
 from tests.support.exchange_server import ExchangeServer, SocketExchange
-from tests.support.processes import BotProcess, rows, until
+from tests.support.processes import BotProcess, on_server, rows, stored, until
 from tests.support.wall_bot import Eager, WallFeed, wall_manager
 from trading.clock import wall_ms
 from trading.domain.candles import Candle
@@ -31,9 +32,10 @@ ONE = {BTC.symbol: BTC}
 
 def bot(folder: Path, server: ExchangeServer, policy: str = "keep") -> BotProcess:
     command = [sys.executable, "-m", "tests.support.wall_bot", str(folder), str(server.port), policy]
-    return BotProcess(folder, command=command)
+    return BotProcess(folder, command=command, **on_server(folder))
 
 
+@both_databases_in_soak
 # With the first answers lost one after the other, each loss that is tried in the soak alone is among them.
 @pytest.mark.parametrize("lost", [3, pytest.param(1, marks=pytest.mark.soak)])
 def test_row_34_an_accepted_order_whose_answers_are_lost_stays_one_order_over_kill_9(tmp_path: Path, lost: int) -> None:
@@ -56,8 +58,9 @@ def test_row_34_an_accepted_order_whose_answers_are_lost_stays_one_order_over_ki
         assert entry.state is OrderState.FILLED
         assert sum(not order.state.is_final for order in server.orders(Purpose.STOP)) == 1
         assert server.total("BTC") == entry.filled
-        stored = rows(tmp_path / "tradebot.db", "SELECT client_order_id, state FROM orders WHERE purpose = 'entry'")
-        assert stored == [(entry.intent.client_order_id, "filled")]
+        query = "SELECT client_order_id, state FROM orders WHERE purpose = 'entry'"
+        entries = stored(tmp_path, query) if tmp_path in ON_SERVER else rows(tmp_path / "tradebot.db", query)
+        assert entries == [(entry.intent.client_order_id, "filled")]
 
 
 def test_one_signal_sells_everything_and_ends_with_0(tmp_path: Path) -> None:

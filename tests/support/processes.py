@@ -17,6 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psycopg
+
+from tests.support.bots import ON_SERVER
 from tests.support.ports import free_port
 from trading.market.candle_csv import HEADER
 
@@ -181,6 +184,19 @@ def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
     finally:
         connection.close()
+
+
+def on_server(folder: Path) -> dict[str, str]:
+    """The setting that a bot in this folder needs to find its database; none where it is in the folder."""
+    return {"DATABASE_URL": ON_SERVER[folder]} if folder in ON_SERVER else {}
+
+
+def stored(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """What the database of the bot in this folder holds, wherever it is."""
+    if folder not in ON_SERVER:
+        return rows(folder / "data" / "tradebot.db", query)
+    with psycopg.connect(ON_SERVER[folder]) as server:
+        return server.execute(query.encode()).fetchall()
 
 
 def books(data: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,17 +1,19 @@
 """A bot whose time is the wall clock's, on the exchange of `exchange_server`: run as a program by its tests.
 
-Arguments: a folder, the exchange's port, and a policy. Every candle says 'enter'.
+Arguments: a folder, the exchange's port, and a policy; DATABASE_URL where the database is not in the folder. Every
+candle says 'enter'.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.bots import Signals, url_of
+from tests.support.bots import ON_SERVER, Signals, url_of
 from tests.support.builders import BOT, BTC, ENTER, NO_BREAKER, D, config
 from tests.support.exchange_server import SocketExchange
 from trading.clock import wall_ms
@@ -85,6 +87,8 @@ def wall_manager(folder: Path, exchange: Exchange, feed: WallFeed, signals: Any,
 def main(arguments: Sequence[str]) -> int:
     folder, port, policy = Path(arguments[0]), int(arguments[1]), arguments[2]
     configure_logging("INFO", "json")
+    if "DATABASE_URL" in os.environ:
+        ON_SERVER[folder] = os.environ["DATABASE_URL"]
     exchange = SocketExchange({BTC.symbol: BTC}, port)
     return asyncio.run(wall_manager(folder, exchange, WallFeed(), Eager(), policy=policy).run())
 
