@@ -68,6 +68,14 @@ def test_the_same_account_as_on_sqlite(url: str, tmp_path: Path) -> None:
     assert len(fills) > 10  # type: ignore[arg-type]
 
 
+def test_the_indexes_of_what_is_open_are_partial_there_too(url: str) -> None:
+    open_database(url).dispose()
+    with psycopg.connect(url) as server:
+        found = dict(server.execute("SELECT indexname, indexdef FROM pg_indexes").fetchall())
+    assert found["orders_live"].endswith("WHERE (NOT settled)")
+    assert found["alert_deliveries_waiting"].endswith("WHERE (sent_ms IS NULL)")
+
+
 def test_the_lock_is_one_bot_s_and_names_it(url: str) -> None:
     engine = open_database(url)
     assert bot_holder(engine) is None

@@ -45,13 +45,12 @@ alert_deliveries = Table(
     ms("due_ms"),
     maybe_ms("sent_ms"),
 )
-_unsent = alert_deliveries.c.sent_ms.is_(None)
+# On a server too, by its migration (see `orders_live`).
 Index(
     "alert_deliveries_waiting",
     alert_deliveries.c.channel,
     alert_deliveries.c.alert_seq,
-    sqlite_where=_unsent,
-    postgresql_where=_unsent,
+    sqlite_where=alert_deliveries.c.sent_ms.is_(None),
 )
 Index("alert_deliveries_sent", alert_deliveries.c.channel, alert_deliveries.c.sent_ms)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from trading.domain.errors import InvalidInput
 from trading.store import schema
 from trading.store.rows import Row, without_nul
 from trading.store.schema_alerts import alerts
 
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_DIALECTS = ("sqlite", "postgresql")
 
 
 def insert_or_update(
@@ -47,9 +47,10 @@ def insert_if_absent(dialect: str, table: sa.Table) -> sa.Executable:
 
 
 def _insert(dialect: str, table: sa.Table) -> Any:
-    if dialect not in _INSERTS:
-        raise InvalidInput("DATABASE_URL", dialect, " or ".join(_INSERTS))
-    return _INSERTS[dialect](table)
+    if dialect not in _DIALECTS:
+        raise InvalidInput("DATABASE_URL", dialect, " or ".join(_DIALECTS))
+    # Imported where it is used: a short command on a file shall not wait for what a server needs.
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 class Prepared:

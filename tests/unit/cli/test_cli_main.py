@@ -164,7 +164,7 @@ def test_unusable_arguments_end_with_2_and_say_so(arguments: list[str], capsys: 
     [
         (["--help"], {"numpy", "sqlalchemy", "pydantic", "structlog", "asyncio", "rich"}),
         (["--version"], {"numpy", "sqlalchemy", "pydantic", "structlog", "asyncio", "rich"}),
-        (["status"], {"numpy", "talib", "structlog"}),
+        (["status"], {"numpy", "talib", "structlog", "sqlalchemy.dialects.postgresql"}),
         (["positions"], {"numpy", "talib", "structlog"}),
         (["history"], {"numpy", "talib", "structlog"}),
         (["decisions"], {"numpy", "talib", "structlog"}),

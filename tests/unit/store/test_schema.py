@@ -121,7 +121,6 @@ def test_postgresql_takes_tables_and_statements() -> None:
     )
     assert "NUMERIC" in made
     assert "WITHOUT ROWID" not in made
-    assert "WHERE NOT settled" in made
     statements = Statements(dialect)
     assert "ON CONFLICT" in statements.by_table["orders"].text
 
