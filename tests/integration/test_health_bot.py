@@ -31,7 +31,7 @@ def asked(port: int, path: str) -> tuple[int, dict[str, Any]]:
 def test_a_loop_that_hangs_is_told_before_the_watchdog_ends_the_process(tmp_path: Path) -> None:
     """Faults 36 and 39: liveness is the age of the loop's beat, not that some thread answers."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.support.stalled_bot", str(tmp_path), "20.0", "feed", str(port)]
+    command = [sys.executable, "-m", "tests.support.stalled_bot", str(tmp_path), "10.0", "feed", str(port)]
     with BotProcess(tmp_path, command=command) as bot:
         bot.wait_for("fill")
         until(lambda: asked(port, "/livez")[0] == 503, "the loop is told to stand still")

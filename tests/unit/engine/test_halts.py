@@ -16,7 +16,7 @@ from trading.engine.state import EngineState
 from trading.safety import breaker
 from trading.safety.approval import CHECK_FAILED, RiskCheck
 from trading.safety.breaker import BreakerLimits, Trip, TripLevel
-from trading.safety.checks import Limits
+from trading.safety.checks import Check, Limits, entry_checks
 
 
 def fails(*_: object, **__: object) -> None:
@@ -91,6 +91,17 @@ def test_a_halt_is_latched_recorded_and_told_and_cancels_what_may_still_buy(
     again = EngineState(BOT)
     again.restore(rig.engine.state.records())
     assert again.safety == rig.engine.state.safety
+
+
+@pytest.mark.parametrize("check", entry_checks(Limits()), ids=lambda check: type(check).__name__)
+def test_an_error_in_any_check_of_an_order_refuses_it_and_halts(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig.started()
+    monkeypatch.setattr(type(check), "validate", fails)
+    rig.candle("100", say=ENTER)
+    assert rig.submitted() == []
+    assert rig.veto() == CHECK_FAILED
+    assert rig.engine.state.safety.halted == f"a safety check broke: {type(check).__name__}: {BUG}"
+    assert "BREAKER_HALT" in rig.notes()
 
 
 def test_a_cause_that_stays_is_one_halt_until_a_person_has_cleared_it() -> None:
