@@ -73,8 +73,7 @@ RUN python3 -m compileall -q -x '/(site-packages|ensurepip|idlelib|lib2to3|tkint
 ENV PATH=/app/bin:/opt/tradebot/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
-    DATA_DIR=/app/data \
-    MODEL_DIR=/app/models
+    DATA_DIR=/app/data
 WORKDIR /app
 EXPOSE 5173
 ENTRYPOINT ["tini", "--"]

@@ -28,6 +28,6 @@ terminal=()
 [[ -t 0 && -t 1 ]] && terminal=(--interactive --tty)
 settings=()
 [[ -f .env ]] && settings=(--env-file .env)
-exec docker run --rm "${terminal[@]}" "${settings[@]}" "${storage[@]}" --env DATA_DIR=/app/data --env MODEL_DIR=/app/models \
+exec docker run --rm "${terminal[@]}" "${settings[@]}" "${storage[@]}" --env DATA_DIR=/app/data \
     --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --memory 2g --pids-limit 512 \
     --stop-timeout 45 "$IMAGE" "$@"

@@ -41,7 +41,7 @@ _ADVICE: Mapping[str, str] = {
     "DASHBOARD_PASSWORD": "production: set it, better as DASHBOARD_PASSWORD_FILE=/run/secrets/dashboard_password",
     "DASHBOARD_ALLOWED_HOSTS": "production: with DASHBOARD_DOMAIN (below) it is that by itself",
     "DATA_DIR": "production: docker-compose.yml sets it to /app/data, which is ./data",
-    "MODEL_DIR": "production: docker-compose.yml sets it to /app/models, which is ./models",
+    "MODEL_DIR": "production: with Docker this is ./models as well",
     "HEALTH_PORT": "production: docker-compose.yml sets it; it is not published",
     "DATABASE_URL": "production, profile postgres: postgresql://tradebot:PASSWORD@postgres:5432/tradebot",
 }

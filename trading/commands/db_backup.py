@@ -163,5 +163,5 @@ def holdings(before: Path | None, data_dir: str | None, as_json: bool) -> int:
             click.echo(f"WRONG: {line}")
         for line in changed:
             click.echo(f"by trading: {line}")
-        click.echo(f"{len(earlier.positions)} positions and {len(earlier.orders)} orders: nothing lost" * (not wrong))
+        click.echo(f"positions: {len(earlier.positions)}, orders: {len(earlier.orders)}; nothing lost" * (not wrong))
     return int(ExitCode.FAILED if wrong else ExitCode.OK)
