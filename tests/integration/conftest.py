@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.bots import ON_SERVER
+from tests.support.processes import environment
+from tests.support.terminal import Terminal
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one; a folder of our own is made in it
 
@@ -37,3 +39,10 @@ def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
     ON_SERVER[folder] = request.getfixturevalue("postgres").create_made_database()
     yield kind
     del ON_SERVER[folder]
+
+
+@pytest.fixture(scope="module")
+def terminal() -> Iterator[Terminal]:
+    """A terminal to type `tradebot` commands into."""
+    with Terminal(environment()) as opened:
+        yield opened

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 
 from tests.integration.test_process_disk_full import check_books
 from tests.support.postgres import PostgresServer
-from tests.support.processes import BotProcess, environment, rows, until
+from tests.support.processes import BotProcess, rows, until
 from tests.support.terminal import Terminal, in_order
 from tests.unit.store.store_workers import BotRunning
 from trading.exit_codes import ExitCode
@@ -23,12 +22,6 @@ from trading.store.backup import JOURNAL, MANIFEST, PAPER, back_up, backups, che
 from trading.store.errors import DatabaseBusy
 
 FAST = ("--speed", "30", "--seed", "3", "--symbols", "BTC/USDT,ETH/USDT,SOL/USDT", "--policy", "keep")
-
-
-@pytest.fixture(scope="module")
-def terminal() -> Iterator[Terminal]:
-    with Terminal(environment()) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -102,12 +102,6 @@ BAD: list[tuple[str, ...]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def terminal() -> Iterator[Terminal]:
-    with Terminal(environment()) as opened:
-        yield opened
-
-
 @contextmanager
 def running_bot(folder: Path, terminal: Terminal) -> Iterator[subprocess.Popen[bytes]]:
     """A bot on the demo market, trading, in a process of its own."""
