@@ -257,7 +257,8 @@ class TradingManager:
                     await self.pump(events)
         close_ms = candles[0].close_time_ms
         self._signals.expect(candles)
-        closed: list[Event] = [ClockTick(time_ms=close_ms)]
+        # The time that it is now, not only the candle's: an entry must know how old what it is decided on is.
+        closed: list[Event] = [ClockTick(time_ms=max(close_ms, self.now_ms()))]
         closed.extend(CandleClosed(time_ms=close_ms, candle=candle) for candle in candles)
         await self.pump(closed, may_wait=more)
         self.reporter.candle_handled()
@@ -290,9 +291,10 @@ class TradingManager:
     def _is_sound(self, candle: Candle) -> bool:
         try:
             check_candle(candle)
-            if not self.on_candle_time and candle.close_time_ms > self.now_ms() + FUTURE_MS_MAX:
+            if not self.on_candle_time and candle.close_time_ms > self.now_ms() + FUTURE_MS_MAX + candle.interval_ms:
                 where = f"{candle.symbol} candle {candle.open_time_ms} close"
-                raise InvalidInput(where, candle.close_time_ms, f"at most {FUTURE_MS_MAX} ms in the future")
+                allowed = f"at most {FUTURE_MS_MAX} ms and one interval in the future"
+                raise InvalidInput(where, candle.close_time_ms, allowed)
         except InvalidInput as error:
             log.error("candle.refused", error=str(error))
             self.notify(Notify(Level.WARNING, "CANDLE_REFUSED", str(error), candle.symbol))
@@ -312,6 +314,10 @@ class TradingManager:
         """The time of what happens now: that of the candles where they drive the exchange, else the wall clock's."""
         now_ms = self.engine.state.now_ms
         return now_ms if self.on_candle_time else self._clock.after(now_ms)
+
+    def start_ms(self) -> int:
+        """The time of the start: `now_ms`, but that the wall clock is believed, whatever the journal says."""
+        return self.engine.state.now_ms if self.on_candle_time else self._clock.begin()
 
     def _beat(self) -> None:
         self.beat_at = time.monotonic()

@@ -146,6 +146,28 @@ def test_time_goes_on_after_the_machines_clock_was_set_back_an_hour(tmp_path: Pa
     assert told == [("CLOCK_BEHIND",)]
 
 
+class Asleep(WallFeed):
+    """One candle, handed over by a machine that wakes after an hour."""
+
+    slept = False
+
+    async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
+        async for batch in super().batches(after_close_ms):
+            self.slept = True
+            yield batch
+
+
+def test_after_a_sleep_nothing_is_entered_on_a_candle_from_before_it(tmp_path: Path) -> None:
+    feed = Asleep(candles=1)
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        exchange = SocketExchange(ONE, server.port)
+        manager = wall_manager(tmp_path, exchange, feed, Eager(), stale_ms=60_000, policy="keep")
+        manager._clock = LiveClock(manager.notify, lambda: wall_ms() + 3_600_000 * feed.slept)
+        assert run_until(manager, lambda: bool(manager.engine.state.symbols)) == ExitCode.OK
+        assert server.orders() == []
+    assert rows(tmp_path / "tradebot.db", "SELECT veto FROM decisions") == [("CANDLE_TOO_OLD",)]
+
+
 class FromTheFuture(WallFeed):
     """Whose first candle closes in an hour."""
 
@@ -163,7 +185,7 @@ def test_a_candle_from_the_future_is_refused_and_told_and_time_stays_right(tmp_p
         assert run_until(manager, lambda: bool(server.orders(Purpose.STOP))) == ExitCode.OK
         assert manager.engine.state.now_ms <= wall_ms()
     ((text,),) = rows(tmp_path / "tradebot.db", "SELECT text FROM alerts WHERE code = 'CANDLE_REFUSED'")
-    assert "at most 60000 ms in the future" in text
+    assert "at most 60000 ms and one interval in the future" in text
 
 
 def test_a_request_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:

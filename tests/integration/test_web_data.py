@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -219,3 +221,21 @@ def test_the_log_is_shown_newest_lines_oldest_first(ran: Path, owner: httpx.Clie
 
 def _given(**params: Any) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
+
+
+def test_an_ended_order_whose_trades_are_not_shown_is_in_doubt_and_can_only_be_ignored(tmp_path: Path) -> None:
+    folder = run_real_bot(tmp_path, rows=300)
+    with closing(sqlite3.connect(folder / "tradebot.db")) as database, database:
+        (order_id,) = database.execute("SELECT client_order_id FROM orders WHERE purpose = 'entry' LIMIT 1").fetchone()
+        unseen = (
+            "UPDATE orders SET state = 'canceled', settled = 0, reported_filled = '1000000' WHERE client_order_id = ?"
+        )
+        database.execute(f"UPDATE orders {unseen} WHERE client_order_id = ?", (order_id,))
+    with serving(web_app(folder)) as served, served.owner() as client:
+        shown = client.get(f"/api/v1/orders/{order_id}").json()
+        assert (shown["state"], shown["is_in_doubt"]) == ("canceled", True)
+        answers = [
+            client.post(f"/api/v1/orders/{order_id}/resolve", json={"choice": choice}).json()["code"]
+            for choice in ("adopt", "close", "ignore")
+        ]
+    assert answers == ["NOTHING_TO_BOOK", "NOTHING_TO_BOOK", "BOT_NOT_RUNNING"], "no bot runs that could be told"

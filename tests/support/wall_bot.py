@@ -66,9 +66,14 @@ class Eager(Signals):
         return ENTER
 
 
-def wall_manager(folder: Path, exchange: Exchange, feed: WallFeed, signals: Any, **options: Any) -> TradingManager:
-    """A bot on the wall clock, its database in `folder`; `options` are the manager's."""
-    settings = config(instruments={BTC.symbol: BTC}, breaker=NO_BREAKER, timing=QUICK)
+def wall_manager(
+    folder: Path, exchange: Exchange, feed: WallFeed, signals: Any, *, stale_ms: int = 0, **options: Any
+) -> TradingManager:
+    """A bot on the wall clock, its database in `folder`; `options` are the manager's.
+
+    stale_ms: how long a candle lasts where late ones must not be entered on; 0 where any may.
+    """
+    settings = config(instruments={BTC.symbol: BTC}, breaker=NO_BREAKER, timing=QUICK, stale_after_interval_ms=stale_ms)
     journal = Journal.open(url_of(folder), BOT, lock=bot_lock(url_of(folder)).acquire())
     manager = TradingManager(
         config=settings,

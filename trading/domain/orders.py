@@ -152,8 +152,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return not self.state.is_final
 
     @property
+    def unseen_quantity(self) -> Decimal:
+        """What the exchange has counted as filled, in base, without having shown trades of it."""
+        return max(self.reported_filled - self.filled_quantity, ZERO)
+
+    @property
     def has_unseen_fills(self) -> bool:
-        """Whether the exchange has counted more of it as filled than it has shown trades for."""
+        """Whether there is such a quantity."""
         return self.reported_filled > self.filled_quantity
 
     @property

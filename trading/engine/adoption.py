@@ -18,7 +18,7 @@ from trading.domain.orders import Order, OrderIntent, OrderState, Purpose, Side
 from trading.domain.positions import Position, PositionSide
 from trading.engine.desk import Desk
 from trading.engine.ids import client_order_id
-from trading.engine.portfolio import distance_without_plan
+from trading.engine.portfolio import book_unseen_sale, distance_without_plan
 
 NOT_REMEMBERED = "NOT_REMEMBERED"
 RESOLVED = "RESOLVED"
@@ -90,7 +90,7 @@ def resolve(desk: Desk, command: Command) -> str | None:
 
     adopt: the order is the bot's; its fills are booked and get a stop 5 % under their price. close: the same, and all
     is sold at once. ignore: it does not exist, or is none of the bot's; what it did is not booked. Of an order that
-    has ended and whose trades are not shown there is nothing to book: it can only be ignored.
+    has ended and whose trades are not shown there is nothing to adopt: it can only be ignored. What it sold is gone.
     """
     order = desk.state.orders.get(command.target)
     choice = command.reason
@@ -107,8 +107,10 @@ def resolve(desk: Desk, command: Command) -> str | None:
     desk.touch(symbol)
     desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id}: {choice}, by {command.by}", symbol)
     if order.state.is_final:
+        book_unseen_sale(desk, order)
         known, why = order.filled_quantity, f"ignored by {command.by}: its trades were not shown"
-        desk.state.put(replace(order, reported_filled=known, code=WRITTEN_OFF, message=why, query_due_ms=None))
+        code = IGNORED if order.code == NOT_REMEMBERED else WRITTEN_OFF
+        desk.state.put(replace(order, reported_filled=known, code=code, message=why, query_due_ms=None))
         return symbol
     if choice == "ignore":
         # One that we placed and that a person has not found may still appear, and then is cancelled as any late one.

@@ -227,6 +227,12 @@ class Desk:
             if order.intent.purpose is Purpose.ENTRY:
                 self.cancel(order)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a kill, a halt or a pause stops entries, which a restart does not end: none may go on resting."""
+        safety = self.state.safety
+        return bool(safety.killed or safety.halted or safety.paused)
+
     def entries_blocked(self) -> str:
         """Empty, or the code of what stops entries now."""
         safety = self.state.safety
@@ -250,7 +256,7 @@ class Desk:
                 quantity += position.quantity
             for order in self.state.live_orders(symbol):
                 if order.intent.purpose is Purpose.ENTRY:
-                    quantity += order.remaining if order.is_live else order.reported_filled - order.filled_quantity
+                    quantity += order.remaining if order.is_live else order.unseen_quantity
             if not quantity:
                 continue
             price = self.price(symbol)

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from msgspec.structs import replace
-
 from trading.decision.source import SignalSource
 from trading.domain.actions import Action, CancelOrder, QueryOrder, SubmitOrder
 from trading.domain.candles import Candle
@@ -33,7 +31,7 @@ from trading.domain.events import (
     QueryFailed,
     Started,
 )
-from trading.domain.orders import NOT_SENT, Order, OrderState, Purpose
+from trading.domain.orders import NOT_SENT, OrderState, Purpose
 from trading.engine import portfolio, tracking
 from trading.engine.adoption import ask_for_unstored, is_left_to_a_person
 from trading.engine.breaker import note_peak, watch_equity, watch_time
@@ -44,6 +42,7 @@ from trading.engine.entries import DECISION_FAILED, on_signal
 from trading.engine.protection import on_position_candle, plan
 from trading.engine.quiet import QuietRange, QuietWorth, pass_over, quiet_range, quiet_worth
 from trading.engine.reconciliation import on_snapshot
+from trading.engine.starting import as_after_a_start, forget_the_future
 from trading.engine.state import EngineState, Record, SymbolState
 from trading.safety.breaker import DAY_MS
 
@@ -113,7 +112,8 @@ class Engine:
     def handle(self, event: Event) -> list[Action]:
         """Take one event in; what is to be done about it. Changes of state are in `state.take_changes()`."""
         state, desk = self.state, self._desk
-        state.now_ms = max(state.now_ms, event.time_ms)
+        # A new process begins with its clock's time: the journal's may be of a clock that was ahead.
+        state.now_ms = event.time_ms if type(event) is Started else max(state.now_ms, event.time_ms)
         if type(event) is CandleClosed:
             self._on_candle(event)
         elif type(event) is ClockTick:
@@ -220,26 +220,16 @@ class Engine:
             raise InvariantViolated(f"started as {event.bot_id}, configured as {self.config.bot_id}")
         desk = self._desk
         desk.ready = False
+        forget_the_future(desk)
         desk.recall_entry_times()
         for symbol in sorted(self.state.live):
             for order in self.state.live_orders(symbol):
                 if not is_left_to_a_person(order):
-                    desk.query(self._as_after_a_start(order))
+                    desk.query(as_after_a_start(desk, order))
         for _, position in sorted(self.state.positions.items()):
             ask_for_unstored(desk, position)
         desk.fetch_account()
         return set()
-
-    def _as_after_a_start(self, order: Order) -> Order:
-        """The order with what a new process cannot know: what was asked of it before may have been sent, or not."""
-        if order.cancel_requested_ms is not None:
-            # No answer to it will come here: it may be asked for again.
-            long_ago = self.state.now_ms - self.config.timing.answer_ms
-            order = replace(order, cancel_requested_ms=min(order.cancel_requested_ms, long_ago))
-        if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
-            order = replace(order, code=tracking.INTERRUPTED)
-            order = tracking.mark_unknown(self._desk, order, "in flight when the bot stopped")
-        return order
 
     def _on_tick(self) -> None:
         """What time alone brings: a new day, what is overdue or due, periodic reconciliation."""
@@ -264,7 +254,7 @@ class Engine:
             waiting.add(symbol)
             for order in list(orders.values()):
                 sent = order.submitted_ms if order.submitted_ms is not None else order.updated_ms
-                if order.is_in_doubt:
+                if order.is_in_doubt or order.has_unseen_fills:
                     tracking.call_for_person(desk, order)
                 if order.state is OrderState.SUBMITTING and state.now_ms - sent > timing.answer_ms:
                     tracking.mark_unknown(desk, order, f"no answer within {timing.answer_ms} ms")

@@ -62,7 +62,9 @@ def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
     account = _account(state)
     value = fill.price * fill.quantity
     if fill.side is Side.BUY:
-        first_ms = fill.time_ms if position.first_fill_ms is None else min(position.first_fill_ms, fill.time_ms)
+        first_ms = min(fill.time_ms, state.now_ms)
+        if position.first_fill_ms is not None:
+            first_ms = min(first_ms, position.first_fill_ms)
         position = replace(
             position, bought=position.bought + fill.quantity, cost=position.cost + value, first_fill_ms=first_ms
         )
@@ -107,6 +109,25 @@ def book_shortfall(desk: Desk, position: Position, missing: Decimal, note: str) 
     desk.state.put(position)
     desk.notify(Level.CRITICAL, "POSITION_CORRECTED", f"{missing} {position.symbol} missing at the exchange: {note}")
     return position
+
+
+def book_unseen_sale(desk: Desk, order: Order) -> None:
+    """Book what the exchange counts as sold and shows no trades of, at the last price: nothing better is known.
+
+    The coins are gone, and another sale would sell what is not the bot's.
+    """
+    position = desk.state.positions.get(order.intent.symbol)
+    if order.intent.side is not Side.SELL or position is None or position.id != order.intent.position_id:
+        return
+    quantity = min(order.unseen_quantity, position.quantity)
+    worth = quantity * price_of(desk.state, position)
+    note = f"sold by order {order.id}, trades not shown"
+    position = _correct(desk, position, CorrectionKind.RECONCILED, -quantity, -worth, note, cash=worth)
+    desk.state.put(position)
+    account = _account(desk.state)
+    desk.state.put(replace(account, cash=account.cash + worth))
+    text = f"{quantity} {position.symbol} {note}: booked at the last price, worth {worth:.2f}"
+    desk.notify(Level.CRITICAL, "POSITION_CORRECTED", text, position.symbol)
 
 
 def close_position(desk: Desk, position: Position) -> Decimal | None:
@@ -171,7 +192,14 @@ def _reopened(desk: Desk, order: Order, fill: Fill) -> Position:
 
 
 def _correct(
-    desk: Desk, position: Position, kind: CorrectionKind, quantity: Decimal, cost: Decimal, note: str
+    desk: Desk,
+    position: Position,
+    kind: CorrectionKind,
+    quantity: Decimal,
+    cost: Decimal,
+    note: str,
+    *,
+    cash: Decimal = ZERO,
 ) -> Position:
     desk.state.put(
         Correction(
@@ -181,6 +209,7 @@ def _correct(
             kind=kind,
             quantity=quantity,
             cost=cost,
+            cash=cash,
             time_ms=desk.state.now_ms,
             note=note,
         )

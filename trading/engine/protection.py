@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from trading.domain.actions import Level
 from trading.domain.candles import Candle
+from trading.domain.instruments import ZERO
 from trading.domain.orders import ACKNOWLEDGED, Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Position
 from trading.engine.adoption import is_left_to_a_person
@@ -38,7 +39,7 @@ def plan(desk: Desk, symbol: str) -> None:
     exits: list[Order] = []
     for order in desk.state.live_orders(symbol):
         purpose = order.intent.purpose
-        if not is_left_to_a_person(order):
+        if not is_left_to_a_person(order) and not _is_only_untold(desk, order):
             (entries if purpose is Purpose.ENTRY else stops if purpose is Purpose.STOP else exits).append(order)
     if position is None:
         for order in (*entries, *stops, *exits):
@@ -51,7 +52,7 @@ def plan(desk: Desk, symbol: str) -> None:
         if profit is not None:
             after_trade(desk, lost=profit < 0)
         return
-    if position.exit_reason:
+    if position.exit_reason or desk.is_stopped:
         for order in entries:
             desk.cancel(order)
     # The stop stays until the entries can add nothing more: the time without one must not depend on them.
@@ -151,6 +152,27 @@ def _set_levels(desk: Desk, position: Position) -> Position:
     return position
 
 
+def _is_only_untold(desk: Desk, order: Order) -> bool:
+    """Whether the order can do nothing any more, and only the trades of what it did are still to be shown.
+
+    Nothing waits for those of a sale: what is left is sold without it. Those of an entry make the position larger, and
+    are waited for as long as it may be bare.
+    """
+    if not order.state.is_final:
+        return False
+    is_sale = order.intent.purpose is not Purpose.ENTRY
+    return is_sale or desk.state.now_ms - order.updated_ms > desk.config.timing.protect_ms
+
+
+def _held(desk: Desk, position: Position) -> Decimal:
+    """What is held, in base, less what has been sold by the exchange's word, its trades still to be shown."""
+    untold = ZERO
+    for order in desk.state.live_orders(position.symbol):
+        if order.state.is_final and order.intent.position_id == position.id and order.intent.side is Side.SELL:
+            untold += order.unseen_quantity
+    return max(position.quantity - untold, ZERO)
+
+
 def _is_over(desk: Desk, position: Position) -> bool:
     """Nothing held but dust. No order of it is live when this is asked."""
     quantity = position.quantity
@@ -165,7 +187,7 @@ def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], st
     """Exits that follow from the orders: a stop that works or worked, a position bare for too long."""
     if position.exit_reason or not position.bought or desk.protecting:
         return position
-    if position.sold or any(o.triggered for o in stops):
+    if position.sold or any(o.triggered for o in stops) or _held(desk, position) < position.quantity:
         return request_exit(desk, position, "stop")
     if not entries and _too_small_to_protect(desk, position):
         return request_exit(desk, position, "too small to protect")
@@ -193,7 +215,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
     for order in stops:
         if not _is_working(desk, order):
             desk.cancel(order)
-    if stops or exits or not position.quantity:
+    if stops or exits or not _held(desk, position):
         is_old = desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms
         if is_old and any(desk.is_long_unknown(order, desk.state.now_ms) for order in stops):
             desk.fetch_account()  # coins that no order locks are evidence
@@ -203,7 +225,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
         desk.fetch_account()
         return
     instrument = desk.instrument(position.symbol)
-    wanted = instrument.quantity_down(position.quantity)
+    wanted = instrument.quantity_down(_held(desk, position))
     quantity = min(wanted, instrument.quantity_down(balance.free))
     if quantity < wanted and (not quantity or _is_news(desk, position.symbol)):
         retry = desk.state.now_ms + desk.config.timing.exit_retry_ms
@@ -237,7 +259,7 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
     if desk.state.now_ms < position.stop_retry_ms:
         return
     instrument = desk.instrument(position.symbol)
-    quantity = min(instrument.quantity_down(position.quantity), instrument.max_quantity)
+    quantity = min(instrument.quantity_down(_held(desk, position)), instrument.max_quantity)
     if not quantity or not instrument.takes(quantity, position.stop_price):
         return
     for stop in stops:
@@ -275,7 +297,7 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
     position = desk.state.positions.get(symbol)
     if position is None or not desk.config.protect:
         return
-    bare = position.quantity
+    bare = _held(desk, position)
     for order in desk.state.live_orders(symbol):
         if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED:
             bare -= order.remaining

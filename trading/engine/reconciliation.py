@@ -53,7 +53,7 @@ def _open_account(desk: Desk, snapshot: AccountSnapshot) -> None:
     Until its first trade it looks again: an account may be filled after the bot was first started.
     """
     quote, known = desk.config.quote, desk.state.account
-    found = snapshot.balances.get(quote, Balance(ZERO)).free
+    found = max(snapshot.balances.get(quote, Balance(ZERO)).free, ZERO)
     capital = min(desk.config.capital, found)
     account = Account(quote=quote, start_capital=capital, cash=capital)
     if known is not None and (capital <= known.start_capital or _has_traded(desk, known)):

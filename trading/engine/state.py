@@ -112,6 +112,8 @@ class EngineState:
         self._forget_old_orders()
         times = [s.last_close_ms for s in self.symbols.values()]
         times.extend(order.updated_ms for order in self.orders.values())
+        known = self.breaker
+        times.extend((known.cause_ms, *known.loss_times, *known.api_error_times))
         self.now_ms = self._committed_ms = max(times, default=0)
 
     def take_changes(self) -> list[Record]:

@@ -25,7 +25,7 @@ from trading.engine.adoption import WRITTEN_OFF, adopt_report, is_not_ours
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
 from trading.engine.entries import enter_again
-from trading.engine.portfolio import book_fill
+from trading.engine.portfolio import book_fill, book_unseen_sale
 from trading.engine.protection import on_unfilled, request_exit
 
 ABSENCES_NEEDED = 2
@@ -221,14 +221,15 @@ def _lost_by_exchange(desk: Desk, order: Order) -> None:
     Trades of it that the exchange told of and does not show cannot be booked: a person must look before more is bought.
     """
     intent = order.intent
-    unseen = order.reported_filled - order.filled_quantity
+    unseen = order.unseen_quantity
     state = order.state if order.state.is_final else OrderState.REJECTED
     why = "acknowledged, then lost by the exchange: in none of order, open and closed orders, trades"
     _put(desk, replace(order, state=state, code=LOST, message=why, reported_filled=order.filled_quantity))
     text = f"{intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol}) was {why}"
-    if unseen > 0:
-        text += f"; {unseen} of it filled by its word, which is not in the books"
+    if unseen:
+        text += f"; {unseen} of it filled by its word, without trades that could be booked"
         desk.halt(LOST, text)
+        book_unseen_sale(desk, order)
     desk.notify(Level.CRITICAL, LOST, text, intent.symbol)
 
 
@@ -377,17 +378,21 @@ def call_for_person(desk: Desk, order: Order) -> None:
     since = order.submitted_ms if order.submitted_ms is not None else order.intent.created_ms
     if order.has_unseen_fills:
         since = order.updated_ms
-    if desk.state.now_ms - since < PERSON_MS or order.id in desk.called_for_person:
+    # What was bought without a trade that shows it is in no position, and has no stop.
+    is_bare = order.has_unseen_fills and order.intent.purpose is Purpose.ENTRY
+    bound_ms = desk.config.timing.protect_ms if is_bare else PERSON_MS
+    if desk.state.now_ms - since < bound_ms or order.id in desk.called_for_person:
         return
     desk.called_for_person[order.id] = None
     intent = order.intent
     what = f"{intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol})"
-    minutes = (desk.state.now_ms - since) // 60_000
-    text = f"the outcome of {what} has been unknown for {minutes} min; no entries in {intent.symbol} until it is known"
+    age = f"{(desk.state.now_ms - since) // 1_000} s"
+    text = f"the outcome of {what} has been unknown for {age}; no entries in {intent.symbol} until it is known"
     if order.has_unseen_fills:
-        unseen = order.reported_filled - order.filled_quantity
-        text = f"the exchange says that {unseen} more of {what} filled, and has shown no trade of it for {minutes} min"
-        text += f"; no entries in {intent.symbol} until it does, or `tradebot resolve {order.id} ignore`"
+        text = f"the exchange says that {order.unseen_quantity} more of {what} filled, and has shown no trade for {age}"
+        text += ": it is in no position, and has no stop" if is_bare else ""
+        text += f"; no entries in {intent.symbol} until it does"
+        text += f", or `tradebot resolve {order.id} ignore`" if order.state.is_final else ""
     desk.notify(Level.CRITICAL, "ORDER_NEEDS_PERSON", text, intent.symbol)
 
 

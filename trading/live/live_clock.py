@@ -21,7 +21,7 @@ class LiveClock:
 
     A wall clock is set at times: by time synchronisation, by hand, or because the machine was asleep. A time-out that
     runs on it alone never runs out after the clock was set back, and an order or a position waits for as long. So while
-    the wall clock says less than was told before, by this process or by the journal, time goes on at half the pace of
+    the wall clock says less than was told before, time goes on at half the pace of
     the monotonic clock until the wall clock has caught up. Forward it is followed at once. Either is told to the owner.
 
     Args:
@@ -43,6 +43,12 @@ class LiveClock:
         self._looked_at = monotonic()
         self._told_ms: float = 0
         self._is_behind = False
+
+    def begin(self) -> int:
+        """The time of a start, UTC ms: the wall clock's, even where the journal is of a clock that was ahead."""
+        self._wall_ms, self._looked_at = self._wall(), self._monotonic()
+        self._told_ms = self._wall_ms
+        return self._wall_ms
 
     def after(self, known_ms: int) -> int:
         """Now, UTC ms: not before `known_ms`, which has been told already, nor before what this has said."""

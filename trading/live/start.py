@@ -37,7 +37,7 @@ async def recover(manager: TradingManager) -> None:
     if isinstance(manager.exchange, CandleDriven):
         for symbol, known in sorted(manager.engine.state.symbols.items()):
             await manager.exchange.observe(symbol, known.last_close_ms, known.price)
-    await manager.pump([Started(time_ms=manager.now_ms(), bot_id=manager.config.bot_id)])
+    await manager.pump([Started(time_ms=manager.start_ms(), bot_id=manager.config.bot_id)])
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while not manager.engine.ready and not manager.shutdown.requested:
         if time.monotonic() > deadline:

@@ -59,6 +59,33 @@ export function CancelOrder({ order, onClose }: { order: Order; onClose: () => v
 }
 
 export function ResolveOrder({ order, onClose }: { order: Order; onClose: () => void }): JSX.Element {
+  return order.is_live ? <ResolveLost order={order} onClose={onClose} /> : <ResolveUnseen order={order} onClose={onClose} />;
+}
+
+/** One that has ended, of which the exchange counts more as filled than it shows trades for: nothing can be adopted. */
+function ResolveUnseen({ order, onClose }: { order: Order; onClose: () => void }): JSX.Element {
+  const wish = useWish(`/orders/${order.id}/resolve`, `Resolve the order in ${order.symbol}`);
+  return (
+    <Confirm
+      title="Wait no longer for its trades?"
+      action="Wait no longer"
+      isDanger
+      run={() => wish.send({ choice: "ignore" })}
+      onClose={onClose}
+    >
+      <p>
+        The order to {order.side} {quantity(order.quantity)} {order.symbol} has ended, and the exchange counts more of it as
+        filled than it shows trades for. {order.symbol} is blocked until they show. Look at the exchange for the order{" "}
+        <code>{order.id}</code> first.
+      </p>
+      <p>
+        What it sold is then booked at the last price. What it bought is yours, and the bot does not trade it.
+      </p>
+    </Confirm>
+  );
+}
+
+function ResolveLost({ order, onClose }: { order: Order; onClose: () => void }): JSX.Element {
   const [choice, setChoice] = useState<keyof typeof CHOICES>("adopt");
   const wish = useWish(`/orders/${order.id}/resolve`, `Resolve the order in ${order.symbol}`);
   return (

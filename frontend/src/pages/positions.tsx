@@ -95,15 +95,17 @@ const LIVE_ORDERS: readonly Column<Order>[] = [
             Resolve
           </button>
         )}
-        <button
-          type="button"
-          class="button button--small"
-          aria-label={`Cancel the ${order.purpose} order in ${order.symbol}`}
-          disabled={order.cancel_requested_at !== null}
-          onClick={() => (cancelling.value = order)}
-        >
-          {order.cancel_requested_at === null ? "Cancel" : "Cancelling …"}
-        </button>
+        {order.is_live && (
+          <button
+            type="button"
+            class="button button--small"
+            aria-label={`Cancel the ${order.purpose} order in ${order.symbol}`}
+            disabled={order.cancel_requested_at !== null}
+            onClick={() => (cancelling.value = order)}
+          >
+            {order.cancel_requested_at === null ? "Cancel" : "Cancelling …"}
+          </button>
+        )}
       </span>
     ),
   },

@@ -255,7 +255,7 @@ class Bot:
 
     async def start(self) -> None:
         """Begin, as the live driver does: nothing but recovery before the account has been read."""
-        await self.pump([Started(time_ms=self.clock_ms, bot_id=BOT)])
+        await self.pump([Started(time_ms=self._clock.begin(), bot_id=BOT)])
 
     async def step(self) -> None:
         """What there is to do at this second: news, commands, time, closed candles."""

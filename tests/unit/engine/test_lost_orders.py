@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from tests.support.builders import ENTER
+from tests.support.builders import BOT, ENTER, D
 from tests.support.rig import Rig
+from trading.domain.actions import Notify
 from trading.domain.events import CommandKind, OrderReport, Started
-from trading.domain.orders import OrderState, Purpose
+from trading.domain.orders import OrderState, OrderType, Purpose, Side
 from trading.engine.adoption import WRITTEN_OFF
+from trading.engine.ids import bot_tag
 from trading.engine.tracking import LOST
 from trading.safety.breaker import Trip
 
@@ -177,7 +180,7 @@ def test_of_an_order_that_has_ended_there_is_nothing_to_adopt(choice: str) -> No
     assert rig.order(entry).has_unseen_fills
 
 
-def test_a_sale_whose_trades_are_ignored_is_booked_off_once_the_account_shows_it() -> None:
+def test_a_sale_whose_trades_are_ignored_is_booked_at_the_last_price() -> None:
     rig = Rig.holding()
     rig.command(CommandKind.CLOSE_ALL)
     rig.cancelled(rig.cancels()[0])
@@ -188,11 +191,118 @@ def test_a_sale_whose_trades_are_ignored_is_booked_off_once_the_account_shows_it
     rig.snapshot_again(rig.report(exit_, OrderState.CANCELED, "10"), USDT="10000", BTC="0")
     rig.tick(600_001)
     rig.command(CommandKind.RESOLVE, exit_, "ignore")
-    for _ in range(2):
-        rig.snapshot_again(rig.report(exit_, OrderState.CANCELED, "10"), USDT="10000", BTC="0")
-        rig.tick(rig.engine.config.timing.missing_ms)
     assert rig.is_flat
-    assert [c.quantity for c in rig.corrections()] == [-10]
+    assert [(c.quantity, c.cash) for c in rig.corrections()] == [(-10, 1_000)], "at the last price, 100"
+    assert (rig.cash, rig.engine.equity(), rig.engine.state.safety.halted) == (10_000, 10_000, "")
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_the_owners_coins_are_not_sold_for_a_sale_whose_trades_do_not_show(is_lost: bool) -> None:
+    """25 of the coins are the owner's, and the bot's 10 are sold: lost by the exchange, or ignored by a person."""
+    rig = Rig.started(USDT="10000", BTC="25")
+    rig.fill(rig.entered(), "10", "100")
+    rig.accept(rig.one(Purpose.STOP))
+    rig.command(CommandKind.CLOSE_ALL)
+    rig.cancelled(rig.cancels()[0])
+    rig.snapshot(USDT="9000", BTC="35")
+    exit_ = rig.one(Purpose.EXIT)
+    rig.accept(exit_)
+    rig.cancelled(exit_, filled="10")
+    if is_lost:
+        absent_until_gone(rig, exit_)
+    else:
+        rig.tick(600_001)
+        rig.command(CommandKind.RESOLVE, exit_, "ignore")
+    assert rig.is_flat
+    for _ in range(4):
+        rig.snapshot_again(USDT="10000", BTC="25")
+        assert rig.submitted() == []
+        rig.tick(rig.engine.config.timing.missing_ms)
+        assert rig.submitted() == []
+
+
+def test_what_a_stop_left_is_sold_though_the_trades_of_what_it_sold_never_show() -> None:
+    """It was cancelled to be moved when 2 of it had just filled. 8 are held, and nothing protects them."""
+    rig = Rig.holding()
+    stop = stop_of(rig)
+    rig.cancelled(stop, filled="2")
+    assert rig.position.exit_reason == "stop"
+    rig.snapshot_again(rig.report(stop, OrderState.CANCELED, "2"), USDT="9000", BTC="8")
+    (exit_,) = rig.submitted()
+    assert (exit_.purpose, exit_.quantity) == (Purpose.EXIT, 8)
+    rig.fill(exit_.client_order_id, "8", "100")
+    assert rig.position.quantity == 2, "not over before the rest is booked"
+    rig.found(stop, OrderState.CANCELED, "2", rig.a_fill(stop, "2", "100"))
+    assert rig.is_flat
+    assert rig.corrections() == []
+
+
+def test_a_shutdown_protects_what_a_stop_left() -> None:
+    rig = Rig.holding()
+    stop = stop_of(rig)
+    rig.command(CommandKind.PROTECT)
+    rig.cancelled(stop, filled="2")
+    (again,) = rig.submitted()
+    assert (again.purpose, again.quantity) == (Purpose.STOP, 8)
+
+
+@pytest.mark.parametrize(("state", "filled"), [(OrderState.FILLED, "10"), (OrderState.PARTIALLY_FILLED, "4")])
+def test_what_was_bought_without_a_trade_that_shows_it_is_told_as_soon_as_a_bare_position(
+    state: OrderState, filled: str
+) -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.found(entry, state, filled)
+    since, told = rig.now, ""
+    while not told and rig.now - since < 60_000:
+        rig.tick(1_000)
+        told = next((note.text for note in rig.asked(Notify) if note.code == "ORDER_NEEDS_PERSON"), "")
+        if rig.queries():
+            rig.found(entry, state, filled)
+    assert rig.now - since <= rig.engine.config.timing.protect_ms + 2_000
+    assert "it is in no position, and has no stop" in told
+
+
+def test_an_ended_order_of_a_lost_database_that_is_ignored_is_never_booked() -> None:
+    rig = Rig.started()
+    order_id = f"{bot_tag(BOT)}{'0' * 26}"
+    shown = OrderReport(
+        client_order_id=order_id,
+        exchange_order_id="x9",
+        symbol="BTC/USDT",
+        state=OrderState.OPEN,
+        filled_quantity=D(0),
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        quantity=D(10),
+        price=D(90),
+    )
+    rig.snapshot_again(shown, USDT="10000")
+    rig.command(CommandKind.KILL)
+    rig.cancelled(order_id, filled="4")
+    trade = rig.a_fill(order_id, "4", "90")
+    rig.command(CommandKind.RESOLVE, order_id, "ignore")
+    ended = replace(shown, state=OrderState.CANCELED, filled_quantity=D(4), fills=(trade,))
+    rig.snapshot_again(ended, USDT="10000")
+    assert (rig.is_flat, rig.cash) == (True, 10_000)
+
+
+@pytest.mark.parametrize("kind", [CommandKind.KILL, CommandKind.PAUSE])
+def test_a_lost_cancel_of_an_entry_is_asked_for_again_while_entries_are_stopped(kind: CommandKind) -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.command(kind)
+    assert rig.cancels() == [entry]
+    rig.cancel_unknown(entry)
+    for _ in range(30):
+        rig.tick(1_000)
+        if entry in rig.cancels():
+            return
+        if rig.queries():
+            rig.found(entry, OrderState.OPEN)
+            if entry in rig.cancels():
+                return
+    raise AssertionError("it may still fill, and nothing is done about it")
 
 
 def test_a_restart_asks_about_a_stop_and_replaces_a_lost_one_after_the_account_is_read() -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tests.support.builders import BTC, INSTRUMENTS, D, config
 from tests.support.rig import Rig
-from trading.domain.events import CommandKind
+from trading.domain.events import CommandKind, OrderFilled
 from trading.domain.orders import OrderState, OrderType, Purpose, Side
 from trading.engine.config import Timing
 
@@ -165,6 +165,16 @@ def test_of_a_candle_in_which_it_was_filled_only_the_close_is_known_to_be_later(
     assert rig.position.stop_price == (101 if is_news else 98)
     rig.candle("100", high="105")
     assert rig.position.stop_price == 101
+
+
+def test_a_fill_that_is_dated_far_ahead_hides_no_later_candle() -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    fill = replace(rig.a_fill(entry, "10", "100"), time_ms=rig.now + 3_600_000)
+    rig.send(OrderFilled(time_ms=rig.now, fill=fill))
+    rig.accept(rig.one(Purpose.STOP))
+    rig.candle("100", high="106")
+    assert rig.position.exit_reason == "target"
 
 
 def test_a_target_that_was_touched_before_the_fill_is_not_taken() -> None:

@@ -9,7 +9,7 @@ from tests.support.builders import BOT, BTC, ENTER, ETH, T0, D, config
 from tests.support.rig import Rig
 from trading.domain.actions import FetchAccount
 from trading.domain.errors import InvalidInput, InvariantViolated
-from trading.domain.events import AccountSnapshot, CommandKind, QueryFailed, Started
+from trading.domain.events import AccountSnapshot, ClockTick, CommandKind, QueryFailed, Started
 from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Balance
 from trading.engine.config import Timing
@@ -243,12 +243,19 @@ def test_without_a_period_it_is_not() -> None:
     assert rig.actions == []
 
 
-def test_the_engines_time_never_goes_back() -> None:
+def test_the_engines_time_never_goes_back_but_at_a_start() -> None:
     rig = Rig.started()
     rig.tick(10_000)
-    late = Started(time_ms=T0, bot_id=BOT)
-    rig.engine.handle(late)
+    rig.engine.handle(ClockTick(time_ms=T0))
     assert rig.engine.state.now_ms == T0 + 10_000
+    rig.engine.handle(Started(time_ms=T0, bot_id=BOT))
+    assert rig.engine.state.now_ms == T0, "the clock was ahead when the journal was written"
+
+
+def test_an_account_that_owes_has_no_capital_and_halts_nothing() -> None:
+    rig = Rig.started(USDT="-5")
+    rig.candle("100", say=ENTER)
+    assert (rig.cash, rig.engine.state.safety.halted) == (0, "")
 
 
 def test_an_event_of_an_unknown_kind_is_refused() -> None:

@@ -64,12 +64,19 @@ def test_forward_it_is_followed_at_once_and_the_owner_is_told(clocks: Clocks) ->
     assert clocks.codes == ["CLOCK_JUMPED"]
 
 
-def test_what_the_journal_says_is_not_gone_back_behind(clocks: Clocks) -> None:
-    """The bot ran while the clock was an hour ahead, and is started again now that it is right."""
+def test_what_a_candle_says_is_not_gone_back_behind(clocks: Clocks) -> None:
     clocks.known_ms = T0 + 3_600_000
     assert clocks.look(1_000) == T0 + 3_600_000
     assert clocks.look(10_000) == T0 + 3_605_000
     assert clocks.codes == ["CLOCK_BEHIND"]
+
+
+def test_a_start_believes_the_wall_clock(clocks: Clocks) -> None:
+    """The bot ran while the clock was an hour ahead, and is started again now that it is right."""
+    clocks.look(set_by_ms=-3_600_000)
+    assert clocks.clock.begin() == clocks.wall_ms
+    clocks.known_ms = clocks.wall_ms
+    assert clocks.look(1_000) == clocks.wall_ms
 
 
 def test_many_looks_in_a_millisecond_lose_no_time(clocks: Clocks) -> None:

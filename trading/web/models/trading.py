@@ -9,7 +9,7 @@ from pydantic import Field
 from trading.commands.output import rounded
 from trading.domain.candles import Candle
 from trading.domain.instruments import ZERO
-from trading.domain.orders import Fill, Order, OrderState
+from trading.domain.orders import Fill, Order
 from trading.domain.positions import Correction, Position
 from trading.store.batch import EquityPoint
 from trading.web.models.base import Exact, Model, Time, maybe_moment, moment
@@ -84,7 +84,7 @@ class OrderView(Model):
     purpose: str = Field(description="entry, stop or exit", examples=["entry"])
     state: str = Field(examples=["filled"])
     is_live: bool = Field(description="whether it may rest at the exchange")
-    is_in_doubt: bool = Field(description="its outcome is not known; `resolve` lets a person decide")
+    is_in_doubt: bool = Field(description="its outcome, or trades of it, are not known; `resolve` lets a person decide")
     quantity: Exact
     filled_quantity: Exact
     average_price: Exact | None = Field(description="of the fills; null before the first")
@@ -114,7 +114,7 @@ class OrderView(Model):
             purpose=intent.purpose,
             state=order.state,
             is_live=order.is_live,
-            is_in_doubt=order.state is OrderState.UNKNOWN,
+            is_in_doubt=order.is_in_doubt,
             quantity=intent.quantity,
             filled_quantity=filled,
             average_price=rounded(order.filled_notional / filled) if filled else None,

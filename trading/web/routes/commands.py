@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from trading.domain.events import CommandKind
-from trading.domain.orders import Order, OrderState
+from trading.domain.orders import Order
 from trading.store.queries import Queries
 from trading.web.access import Identity, Scope, require
 from trading.web.commanding import CommandKey, give
@@ -87,11 +87,17 @@ def cancel_entries(identity: Trader, context: Context, engine: Writer, key: Comm
 def resolve(
     identity: Trader, context: Context, engine: Writer, order_id: Id, wanted: Resolution, key: CommandKey = None
 ) -> CommandView:
-    """Decide about an order whose outcome the exchange does not tell: look there first."""
-    order = _live_order(Queries(engine), order_id)
-    if order.state is not OrderState.UNKNOWN:
+    """Decide about an order whose outcome the exchange does not tell: look there first.
+
+    One that has ended, and trades of which are not shown, can only be ignored.
+    """
+    order = _known_order(Queries(engine), order_id)
+    if not order.is_in_doubt:
         detail = f"the order {order_id} is not in doubt, it is {order.state}"
         raise Problem(HTTPStatus.CONFLICT, detail, code="NOT_IN_DOUBT")
+    if order.state.is_final and wanted.choice != "ignore":
+        detail = f"the order {order_id} has ended, and its trades are not shown: it can only be ignored"
+        raise Problem(HTTPStatus.CONFLICT, detail, code="NOTHING_TO_BOOK")
     return give(engine, CommandKind.RESOLVE, identity, context.now_ms(), target=order_id, reason=wanted.choice, key=key)
 
 
@@ -121,10 +127,15 @@ def stop(identity: Trader, context: Context, engine: Writer, wanted: Stop, key: 
     return give(engine, CommandKind.STOP, identity, context.now_ms(), target=wanted.policy or "", key=key)
 
 
-def _live_order(queries: Queries, order_id: str) -> Order:
+def _known_order(queries: Queries, order_id: str) -> Order:
     order = queries.order(order_id)
     if order is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no order {order_id}")
+    return order
+
+
+def _live_order(queries: Queries, order_id: str) -> Order:
+    order = _known_order(queries, order_id)
     if not order.is_live:
         raise Problem(HTTPStatus.CONFLICT, f"the order {order_id} is {order.state} already", code="NOT_OPEN")
     return order

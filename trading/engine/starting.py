@@ -1,0 +1,58 @@
+"""What a new process makes of what the last one left: requests that may have been sent, times of a wrong clock."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from trading.domain.orders import Order, OrderState
+from trading.engine import tracking
+from trading.engine.desk import Desk
+from trading.engine.protection import RETRY_DOUBLINGS
+
+
+def as_after_a_start(desk: Desk, order: Order) -> Order:
+    """The order with what a new process cannot know: what was asked of it before may have been sent, or not."""
+    if order.cancel_requested_ms is not None:
+        # No answer to it will come here: it may be asked for again.
+        long_ago = desk.state.now_ms - desk.config.timing.answer_ms
+        order = replace(order, cancel_requested_ms=min(order.cancel_requested_ms, long_ago))
+    if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
+        order = replace(order, code=tracking.INTERRUPTED)
+        order = tracking.mark_unknown(desk, order, "in flight when the bot stopped")
+    return order
+
+
+def forget_the_future(desk: Desk) -> None:
+    """Bring back to now the times that a clock which was ahead has left: else what waits for them waits as long."""
+    state, now = desk.state, desk.state.now_ms
+    retry_ms = now + desk.config.timing.exit_retry_ms * 2**RETRY_DOUBLINGS
+    for position in list(state.positions.values()):
+        bare_ms, filled_ms = position.unprotected_since_ms, position.first_fill_ms
+        mended = replace(
+            position,
+            opened_ms=min(position.opened_ms, now),
+            first_fill_ms=None if filled_ms is None else min(filled_ms, now),
+            unprotected_since_ms=None if bare_ms is None else min(bare_ms, now),
+            exit_retry_ms=position.exit_retry_ms if position.exit_retry_ms <= retry_ms else now,
+            stop_retry_ms=position.stop_retry_ms if position.stop_retry_ms <= retry_ms else now,
+        )
+        if mended != position:
+            state.put(mended)
+    for order in state.all_live_orders():
+        sent_ms = order.submitted_ms
+        older = replace(
+            order,
+            updated_ms=min(order.updated_ms, now),
+            submitted_ms=None if sent_ms is None else min(sent_ms, now),
+        )
+        if older != order:
+            state.put(older)
+    known = state.breaker
+    earlier = replace(
+        known,
+        cause_ms=min(known.cause_ms, now),
+        loss_times=tuple(min(ms, now) for ms in known.loss_times),
+        api_error_times=tuple(min(ms, now) for ms in known.api_error_times),
+    )
+    if earlier != known:
+        state.put(earlier)
