@@ -227,8 +227,8 @@ def test_an_ended_order_whose_trades_are_not_shown_is_in_doubt_and_can_only_be_i
     folder = run_real_bot(tmp_path)
     with closing(sqlite3.connect(folder / "tradebot.db")) as database, database:
         (order_id,) = database.execute("SELECT client_order_id FROM orders WHERE purpose = 'entry' LIMIT 1").fetchone()
-        unseen = "state = 'canceled', settled = 0, reported_filled = '1000000'"
-        database.execute(f"UPDATE orders SET {unseen} WHERE client_order_id = ?", (order_id,))
+        set_unseen = "SET state = 'canceled', settled = 0, reported_filled = '1000000' WHERE client_order_id = ?"
+        database.execute("UPDATE orders " + set_unseen, (order_id,))
     with serving(web_app(folder)) as served, served.owner() as client:
         shown = client.get(f"/api/v1/orders/{order_id}").json()
         assert (shown["state"], shown["is_in_doubt"]) == ("canceled", True)
