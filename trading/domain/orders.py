@@ -116,8 +116,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An order and all that is known of it.
 
     `filled_quantity` (base) and `filled_notional` (quote) are the sums of the fills that were booked; `reported_filled`
-    is what the exchange last said. Where the second is larger, fills are still to be fetched. An order is `settled`
-    when it is final and every reported fill is booked.
+    is what the exchange last said. Where the second is larger, fills are still to be fetched, but for `written_off`,
+    which is not waited for any more. An order is `settled` when it is final and nothing is to be fetched.
     """
 
     intent: OrderIntent
@@ -127,6 +127,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     filled_quantity: Decimal = ZERO
     filled_notional: Decimal = ZERO
     reported_filled: Decimal = ZERO
+    written_off: Decimal = ZERO
     cancel_requested_ms: int | None = None
     submitted_ms: int | None = None
     accepted_ms: int | None = None
@@ -153,17 +154,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unseen_quantity(self) -> Decimal:
-        """What the exchange has counted as filled, in base, without having shown trades of it."""
-        return max(self.reported_filled - self.filled_quantity, ZERO)
+        """What the exchange has counted as filled, in base, without having shown the trades that are waited for."""
+        return max(self.reported_filled - self.filled_quantity - self.written_off, ZERO)
 
     @property
     def has_unseen_fills(self) -> bool:
         """Whether there is such a quantity."""
-        return self.reported_filled > self.filled_quantity
+        return self.reported_filled > self.filled_quantity + self.written_off
 
     @property
     def is_settled(self) -> bool:
-        """Final, with every fill that the exchange reported booked."""
+        """Final, with every fill that the exchange reported booked or written off."""
         return self.state.is_final and not self.has_unseen_fills
 
     @property

@@ -18,13 +18,11 @@ from trading.domain.orders import Order, OrderIntent, OrderState, Purpose, Side
 from trading.domain.positions import Position, PositionSide
 from trading.engine.desk import Desk
 from trading.engine.ids import client_order_id
-from trading.engine.portfolio import book_unseen_sale, distance_without_plan
+from trading.engine.portfolio import distance_without_plan, write_off
 
 NOT_REMEMBERED = "NOT_REMEMBERED"
 RESOLVED = "RESOLVED"
 IGNORED = "IGNORED"
-WRITTEN_OFF = "WRITTEN_OFF"
-"""A person has said that fills which the exchange counts and shows no trades of are not to be waited for."""
 LEGS_AHEAD = 50
 LAST = 1_000_000_000
 CHOICES = ("adopt", "ignore", "close")
@@ -107,10 +105,10 @@ def resolve(desk: Desk, command: Command) -> str | None:
     desk.touch(symbol)
     desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id}: {choice}, by {command.by}", symbol)
     if order.state.is_final:
-        book_unseen_sale(desk, order)
-        known, why = order.filled_quantity, f"ignored by {command.by}: its trades were not shown"
-        code = IGNORED if order.code == NOT_REMEMBERED else WRITTEN_OFF
-        desk.state.put(replace(order, reported_filled=known, code=code, message=why, query_due_ms=None))
+        order = write_off(desk, order)
+        code = IGNORED if order.code == NOT_REMEMBERED else RESOLVED
+        why = f"ignored by {command.by}: its trades were not shown"
+        desk.state.put(replace(order, code=code, message=why, query_due_ms=None))
         return symbol
     if choice == "ignore":
         # One that we placed and that a person has not found may still appear, and then is cancelled as any late one.

@@ -57,7 +57,9 @@ def _look_at_equity(desk: Desk, *, new_day: bool, is_first: bool) -> None:
     seen = breaker.with_equity(known, state.now_ms, worth)
     if seen != known:
         state.put(seen)
-    if new_day and desk.config.breaker.daily_clears and state.safety.halt_codes == ("DRAWDOWN_DAILY",):
+    # A clock that was ahead is set right: that is no new day.
+    is_later = state.now_ms // DAY_MS > known.day_ms // DAY_MS
+    if new_day and is_later and desk.config.breaker.daily_clears and state.safety.halt_codes == ("DRAWDOWN_DAILY",):
         state.put(replace(state.safety, halted="", halt_code=""))
         desk.notify(Level.INFO, "HALT_CLEARED", "a new UTC day has begun: the daily halt is over")
     _act_on(desk, breaker.look_at_equity(seen, desk.config.breaker, worth))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from trading.domain.actions import Action, CancelOrder, FetchAccount, Level, Notify, QueryOrder, SubmitOrder
 from trading.domain.instruments import ZERO, Instrument
-from trading.domain.orders import Approved, Order, OrderIntent, OrderState, Purpose
+from trading.domain.orders import Approved, Order, OrderIntent, OrderState, Purpose, Side
 from trading.domain.positions import Account, Balance, Position
 from trading.engine.config import EngineConfig
 from trading.engine.ids import bot_tag
@@ -130,9 +130,11 @@ class Desk:
         """Ask for the order's cancellation, unless that was asked and may still be answered."""
         now = self.state.now_ms
         asked = order.cancel_requested_ms
-        if order.state.is_final or (asked is not None and now - asked < self.config.timing.answer_ms):
+        if order.state.is_final or (asked is not None and 0 <= now - asked < self.config.timing.answer_ms):
             return
-        self.state.put(replace(order, cancel_requested_ms=now, updated_ms=now))
+        # Asking once more is no news of the order, whose age tells for how long there was none.
+        updated_ms = now if asked is None else order.updated_ms
+        self.state.put(replace(order, cancel_requested_ms=now, updated_ms=updated_ms))
         self.touch(order.intent.symbol)
         self.actions.append(CancelOrder(order.id, order.intent.symbol))
 
@@ -143,7 +145,7 @@ class Desk:
         """
         now = self.state.now_ms
         asked = order.cancel_requested_ms
-        if asked is not None and now - asked < self.config.timing.answer_ms:
+        if asked is not None and 0 <= now - asked < self.config.timing.answer_ms:
             return
         symbol = order.intent.symbol
         self.state.put(replace(order, cancel_requested_ms=now))
@@ -227,6 +229,14 @@ class Desk:
             if order.intent.purpose is Purpose.ENTRY:
                 self.cancel(order)
 
+    def held(self, position: Position) -> Decimal:
+        """What is held, in base, less what has been sold by the exchange's word, its trades still to be shown."""
+        untold = ZERO
+        for order in self.state.live_orders(position.symbol):
+            if order.state.is_final and order.intent.position_id == position.id and order.intent.side is Side.SELL:
+                untold += order.unseen_quantity
+        return max(position.quantity - untold, ZERO)
+
     @property
     def is_stopped(self) -> bool:
         """Whether a kill, a halt or a pause stops entries, which a restart does not end: none may go on resting."""
@@ -291,7 +301,7 @@ class Desk:
         """After a start: the entries of the last minute count against their rate as if the process had gone on."""
         since = self.state.now_ms - MINUTE_MS
         sent = (o.submitted_ms for o in self.state.orders.values() if o.intent.purpose is Purpose.ENTRY)
-        self.entry_times = deque(sorted(ms for ms in sent if ms is not None and ms > since))
+        self.entry_times = deque(sorted(ms for ms in sent if ms is not None and since < ms <= self.state.now_ms))
 
     def capital(self) -> Decimal:
         """What the bot may trade with, in quote: the setting, or less where the account had less. Limits use it."""

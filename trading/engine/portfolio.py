@@ -72,6 +72,13 @@ def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
     else:
         position = replace(position, sold=position.sold + fill.quantity, proceeds=position.proceeds + value)
         account = replace(account, cash=account.cash + value)
+        known = min(order.written_off, fill.quantity)
+        if known:
+            # It was booked when its trades did not show: what was booked stays, and the trade adds nothing to it.
+            worth = known * fill.price
+            note = f"booked before its trade {fill.trade_id} was shown"
+            position = _correct(desk, position, CorrectionKind.RECONCILED, known, worth, note, cash=-worth)
+            account = replace(account, cash=account.cash - worth)
 
     if fill.fee_coin == instrument.quote:
         position = replace(position, fees=position.fees + fill.fee)
@@ -111,23 +118,23 @@ def book_shortfall(desk: Desk, position: Position, missing: Decimal, note: str) 
     return position
 
 
-def book_unseen_sale(desk: Desk, order: Order) -> None:
-    """Book what the exchange counts as sold and shows no trades of, at the last price: nothing better is known.
+def write_off(desk: Desk, order: Order) -> Order:
+    """Wait no longer for trades that the exchange counts and does not show; the order as it is then, not yet put.
 
-    The coins are gone, and another sale would sell what is not the bot's.
+    What was sold is booked at the last price, since nothing better is known: the coins are gone, and another sale would
+    sell what is not the bot's. What was bought is in no position, and is not the bot's from then on.
     """
+    quantity = order.unseen_quantity
     position = desk.state.positions.get(order.intent.symbol)
-    if order.intent.side is not Side.SELL or position is None or position.id != order.intent.position_id:
-        return
-    quantity = min(order.unseen_quantity, position.quantity)
-    worth = quantity * price_of(desk.state, position)
-    note = f"sold by order {order.id}, trades not shown"
-    position = _correct(desk, position, CorrectionKind.RECONCILED, -quantity, -worth, note, cash=worth)
-    desk.state.put(position)
-    account = _account(desk.state)
-    desk.state.put(replace(account, cash=account.cash + worth))
-    text = f"{quantity} {position.symbol} {note}: booked at the last price, worth {worth:.2f}"
-    desk.notify(Level.CRITICAL, "POSITION_CORRECTED", text, position.symbol)
+    if quantity and order.intent.side is Side.SELL and position is not None and position.id == order.intent.position_id:
+        worth = quantity * price_of(desk.state, position)
+        note = f"sold by order {order.id}, trades not shown by {desk.state.now_ms}"
+        desk.state.put(_correct(desk, position, CorrectionKind.RECONCILED, -quantity, -worth, note, cash=worth))
+        account = _account(desk.state)
+        desk.state.put(replace(account, cash=account.cash + worth))
+        text = f"{quantity} {position.symbol} {note}: booked at the last price, worth {worth:.2f}"
+        desk.notify(Level.CRITICAL, "POSITION_CORRECTED", text, position.symbol)
+    return replace(order, written_off=order.written_off + quantity)
 
 
 def close_position(desk: Desk, position: Position) -> Decimal | None:

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from trading.domain.actions import Level
 from trading.domain.candles import Candle
-from trading.domain.instruments import ZERO
 from trading.domain.orders import ACKNOWLEDGED, Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.domain.positions import Position
 from trading.engine.adoption import is_left_to_a_person
@@ -47,7 +46,8 @@ def plan(desk: Desk, symbol: str) -> None:
         return
     position = _set_levels(desk, position)
     position = _decide_forced_exit(desk, position, entries, stops)
-    if not (entries or stops or exits) and _is_over(desk, position):
+    is_untold = any(order.intent.position_id == position.id for order in desk.state.live_orders(symbol))
+    if not (entries or stops or exits or is_untold) and _is_over(desk, position):
         profit = close_position(desk, position)
         if profit is not None:
             after_trade(desk, lost=profit < 0)
@@ -164,18 +164,13 @@ def _is_only_untold(desk: Desk, order: Order) -> bool:
     return is_sale or desk.state.now_ms - order.updated_ms > desk.config.timing.protect_ms
 
 
-def _held(desk: Desk, position: Position) -> Decimal:
-    """What is held, in base, less what has been sold by the exchange's word, its trades still to be shown."""
-    untold = ZERO
-    for order in desk.state.live_orders(position.symbol):
-        if order.state.is_final and order.intent.position_id == position.id and order.intent.side is Side.SELL:
-            untold += order.unseen_quantity
-    return max(position.quantity - untold, ZERO)
-
-
 def _is_over(desk: Desk, position: Position) -> bool:
     """Nothing held but dust. No order of it is live when this is asked."""
-    quantity = position.quantity
+    return _is_dust(desk, position, position.quantity)
+
+
+def _is_dust(desk: Desk, position: Position, quantity: Decimal) -> bool:
+    """Whether the exchange would not take a sale of so much."""
     if not quantity:
         return True
     instrument = desk.instrument(position.symbol)
@@ -187,7 +182,7 @@ def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], st
     """Exits that follow from the orders: a stop that works or worked, a position bare for too long."""
     if position.exit_reason or not position.bought or desk.protecting:
         return position
-    if position.sold or any(o.triggered for o in stops) or _held(desk, position) < position.quantity:
+    if position.sold or any(o.triggered for o in stops) or desk.held(position) < position.quantity:
         return request_exit(desk, position, "stop")
     if not entries and _too_small_to_protect(desk, position):
         return request_exit(desk, position, "too small to protect")
@@ -215,7 +210,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
     for order in stops:
         if not _is_working(desk, order):
             desk.cancel(order)
-    if stops or exits or not _held(desk, position):
+    if stops or exits or _is_dust(desk, position, desk.held(position)):
         is_old = desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms
         if is_old and any(desk.is_long_unknown(order, desk.state.now_ms) for order in stops):
             desk.fetch_account()  # coins that no order locks are evidence
@@ -225,7 +220,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
         desk.fetch_account()
         return
     instrument = desk.instrument(position.symbol)
-    wanted = instrument.quantity_down(_held(desk, position))
+    wanted = instrument.quantity_down(desk.held(position))
     quantity = min(wanted, instrument.quantity_down(balance.free))
     if quantity < wanted and (not quantity or _is_news(desk, position.symbol)):
         retry = desk.state.now_ms + desk.config.timing.exit_retry_ms
@@ -259,7 +254,7 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
     if desk.state.now_ms < position.stop_retry_ms:
         return
     instrument = desk.instrument(position.symbol)
-    quantity = min(instrument.quantity_down(_held(desk, position)), instrument.max_quantity)
+    quantity = min(instrument.quantity_down(desk.held(position)), instrument.max_quantity)
     if not quantity or not instrument.takes(quantity, position.stop_price):
         return
     for stop in stops:
@@ -297,7 +292,7 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
     position = desk.state.positions.get(symbol)
     if position is None or not desk.config.protect:
         return
-    bare = _held(desk, position)
+    bare = desk.held(position)
     for order in desk.state.live_orders(symbol):
         if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED:
             bare -= order.remaining

@@ -100,7 +100,10 @@ def _cannot_rest(desk: Desk, order: Order) -> bool:
     _, balance = desk.holdings[order.intent.symbol]
     is_stop = order.intent.purpose is Purpose.STOP and not is_left_to_a_person(order)
     return (
-        is_stop and position is not None and balance.locked < order.remaining and balance.free >= position.quantity > 0
+        is_stop
+        and position is not None
+        and balance.locked < order.remaining
+        and balance.free >= desk.held(position) > 0
     )
 
 

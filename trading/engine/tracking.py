@@ -21,11 +21,11 @@ from trading.domain.events import (
 )
 from trading.domain.instruments import ZERO
 from trading.domain.orders import IN_DOUBT, NOT_SENT, Fill, Order, OrderState, OrderType, Purpose
-from trading.engine.adoption import WRITTEN_OFF, adopt_report, is_not_ours
+from trading.engine.adoption import adopt_report, is_not_ours
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
 from trading.engine.entries import enter_again
-from trading.engine.portfolio import book_fill, book_unseen_sale
+from trading.engine.portfolio import book_fill, write_off
 from trading.engine.protection import on_unfilled, request_exit
 
 ABSENCES_NEEDED = 2
@@ -140,15 +140,14 @@ def on_canceled(desk: Desk, event: OrderCanceled) -> str | None:
     state = OrderState.EXPIRED if event.expired else OrderState.CANCELED
     reported = max(order.reported_filled, event.filled_quantity)
     if order.state.is_final:
-        if order.code == WRITTEN_OFF:
-            return order.intent.symbol
         if reported > order.reported_filled:
             _put(desk, replace(order, reported_filled=reported))
     else:
         order = replace(order, state=state, reported_filled=reported, query_due_ms=None)
         _end(desk, order)
-    if order.state.is_final and reported > order.filled_quantity:
-        desk.query(desk.state.orders[order.id])
+    order = desk.state.orders[order.id]
+    if order.state.is_final and order.has_unseen_fills:
+        desk.query(order)
     return order.intent.symbol
 
 
@@ -224,12 +223,12 @@ def _lost_by_exchange(desk: Desk, order: Order) -> None:
     unseen = order.unseen_quantity
     state = order.state if order.state.is_final else OrderState.REJECTED
     why = "acknowledged, then lost by the exchange: in none of order, open and closed orders, trades"
-    _put(desk, replace(order, state=state, code=LOST, message=why, reported_filled=order.filled_quantity))
+    order = write_off(desk, order)
+    _put(desk, replace(order, state=state, code=LOST, message=why))
     text = f"{intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol}) was {why}"
     if unseen:
         text += f"; {unseen} of it filled by its word, without trades that could be booked"
         desk.halt(LOST, text)
-        book_unseen_sale(desk, order)
     desk.notify(Level.CRITICAL, LOST, text, intent.symbol)
 
 
@@ -301,7 +300,7 @@ def is_known(desk: Desk, report: OrderReport) -> bool:
 
 def _final_reported(desk: Desk, order: Order, report: OrderReport) -> str:
     """A finished order in a report. One that rests although we took it for gone is cancelled (a late appearance)."""
-    if report.filled_quantity > order.reported_filled and order.code != WRITTEN_OFF:
+    if report.filled_quantity > order.reported_filled:
         order = replace(order, reported_filled=report.filled_quantity)
         _put(desk, order)
     if order.has_unseen_fills:
@@ -335,9 +334,10 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
         filled_quantity=filled,
         filled_notional=order.filled_notional + fill.price * fill.quantity,
         reported_filled=max(order.reported_filled, filled),
+        written_off=max(order.written_off - fill.quantity, ZERO),
         accepted_ms=order.accepted_ms if order.accepted_ms is not None else fill.time_ms,
     )
-    if order.reported_filled <= filled:
+    if not changed.has_unseen_fills:
         due = None if state.is_final else _next_look(desk, changed)
         changed = replace(changed, query_due_ms=due)
     _put(desk, changed)

@@ -155,6 +155,7 @@ orders = Table(
     _money("filled_quantity"),
     _money("filled_notional"),
     _money("reported_filled"),
+    _money("written_off"),
     _maybe_ms("cancel_requested_ms"),
     _maybe_ms("submitted_ms"),
     _maybe_ms("accepted_ms"),

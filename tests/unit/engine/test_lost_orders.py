@@ -10,7 +10,7 @@ from tests.support.rig import Rig
 from trading.domain.actions import Notify
 from trading.domain.events import CommandKind, OrderReport, Started
 from trading.domain.orders import OrderState, OrderType, Purpose, Side
-from trading.engine.adoption import WRITTEN_OFF
+from trading.engine.adoption import RESOLVED
 from trading.engine.ids import bot_tag
 from trading.engine.tracking import LOST
 from trading.safety.breaker import Trip
@@ -156,7 +156,7 @@ def test_trades_that_are_never_shown_are_told_and_a_person_ends_the_waiting() ->
     assert rig.submitted() == []
     rig.command(CommandKind.RESOLVE, entry, "ignore")
     assert rig.notes() == ["ORDER_RESOLVED"]
-    assert (rig.order(entry).is_settled, rig.order(entry).code) == (True, WRITTEN_OFF)
+    assert (rig.order(entry).is_settled, rig.order(entry).code) == (True, RESOLVED)
     assert rig.is_flat
     rig.found(entry, OrderState.CANCELED, "4")
     rig.cancelled(entry, filled="4")

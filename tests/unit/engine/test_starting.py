@@ -8,6 +8,7 @@ from trading.domain.events import CommandKind, Started
 from trading.domain.orders import OrderState, Purpose
 from trading.engine.config import EngineConfig
 from trading.engine.state import EngineState
+from trading.safety.breaker import BreakerLimits
 
 MONTH_MS = 30 * 86_400_000
 
@@ -72,3 +73,45 @@ def test_the_bot_trades_on() -> None:
     again = set_right(rig, right_ms, USDT="10000")
     again.candle("100", say=ENTER)
     assert again.one(Purpose.ENTRY)
+
+
+def test_a_late_order_whose_cancel_was_asked_for_in_the_future_is_cancelled() -> None:
+    rig = Rig.started()
+    right_ms = rig.now + 60_000
+    rig.tick(MONTH_MS)
+    rig.candle("100", say=ENTER)
+    entry = rig.one(Purpose.ENTRY)
+    rig.unknown(entry)
+    while not rig.order(entry).is_settled:
+        rig.tick(2_000)
+        if entry in rig.queries():
+            rig.absent(entry)
+    rig.found(entry, OrderState.OPEN)
+    assert rig.cancels() == [entry]
+    again = set_right(rig, right_ms, USDT="10000")
+    again.found(entry, OrderState.OPEN)
+    assert again.cancels() == [entry]
+
+
+def test_entries_of_the_future_do_not_count_against_their_rate() -> None:
+    rig = Rig.started()
+    right_ms = rig.now + 60_000
+    rig.tick(MONTH_MS)
+    rig.fill(rig.entered(), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.fill(stop, "10", "100")
+    again = set_right(rig, right_ms, USDT="10000")
+    assert again.engine._desk.risk_view(rig.order(stop).intent).orders_last_minute == 0
+
+
+def test_a_clock_set_back_is_no_new_day_that_ends_a_halt() -> None:
+    settings = config(breaker=BreakerLimits(daily_clears=True))
+    rig = Rig.started(settings)
+    right_ms = rig.now + 60_000
+    rig.tick(MONTH_MS)
+    rig.engine._desk.halt("DRAWDOWN_DAILY", "for the test")
+    again = set_right(rig, right_ms, settings, USDT="10000")
+    assert again.engine.state.safety.halt_codes == ("DRAWDOWN_DAILY",)
+    again.tick(86_400_000)
+    assert not again.engine.state.safety.halted, "but the next day is"
