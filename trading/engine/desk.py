@@ -109,13 +109,23 @@ class Desk:
 
     def submit(self, intent: OrderIntent) -> Refusal | None:
         """Have the order approved, record it and ask for it to be sent; or the refusal."""
-        approved = self.risk.approve(intent, self.risk_view(intent))
+        approved = self._checked(intent)
         if isinstance(approved, Refusal):
             if approved.code == CHECK_FAILED:
                 self.halt(CHECK_FAILED, f"a safety check broke: {approved.message}")
             return approved
         self._send(approved)
         return None
+
+    def _checked(self, intent: OrderIntent) -> Approved[OrderIntent] | Refusal:
+        """The answer of the checks; where what they look at cannot be worked out, an entry is refused."""
+        try:
+            return self.risk.approve(intent, self.risk_view(intent))
+        except Exception as error:
+            if intent.reduces:
+                raise
+            why = f"what the checks look at: {type(error).__name__}: {error}"
+            return Refusal(code=CHECK_FAILED, message=why)
 
     def _send(self, approved: Approved[OrderIntent]) -> None:
         intent = approved.value

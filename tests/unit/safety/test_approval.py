@@ -116,6 +116,14 @@ def test_a_check_that_raises_halts_entries_and_tells() -> None:
     assert rig.veto() == "HALTED"
 
 
+def test_an_error_in_what_the_checks_look_at_halts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig.started()
+    monkeypatch.setattr(rig.engine._desk, "exposure", lambda: 1 // 0)
+    rig.candle("100", say=ENTER)
+    assert (rig.submitted(), rig.veto()) == ([], CHECK_FAILED)
+    assert rig.engine.state.safety.halt_codes == (CHECK_FAILED,)
+
+
 def test_a_halt_of_whatever_cause_cancels_the_entries_that_may_still_fill() -> None:
     rig = Rig.started()
     resting = rig.entered()
