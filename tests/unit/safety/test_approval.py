@@ -118,7 +118,7 @@ def test_a_check_that_raises_halts_entries_and_tells() -> None:
 
 def test_an_error_in_what_the_checks_look_at_halts_too(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig.started()
-    monkeypatch.setattr(rig.engine._desk, "exposure", lambda: 1 // 0)
+    monkeypatch.setattr(rig.engine._desk, "risk_view", lambda intent: 1 // 0)
     rig.candle("100", say=ENTER)
     assert (rig.submitted(), rig.veto()) == ([], CHECK_FAILED)
     assert rig.engine.state.safety.halt_codes == (CHECK_FAILED,)
