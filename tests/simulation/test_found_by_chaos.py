@@ -30,6 +30,7 @@ from trading.domain.positions import Balance
 from trading.engine.config import EngineConfig, Timing
 from trading.engine.engine import Engine
 from trading.engine.ids import client_order_id
+from trading.engine.state import EngineState
 from trading.exchange.costs import NO_COSTS
 from trading.exchange.simulated import SimulatedExchange
 from trading.live.commit_line import CommitLine
@@ -368,3 +369,29 @@ def test_a_fill_whose_news_is_lost_is_noticed_within_seconds() -> None:
     assert rig.queries() == [entry]
     rig.found(entry, OrderState.FILLED, "10", rig.a_fill(entry, "10", "100"))
     assert rig.one(Purpose.STOP)
+
+
+def test_a_sale_that_is_told_before_the_purchase_of_what_it_sold_waits_for_it() -> None:
+    """After a restart: the stop was sent and filled while nothing could be stored, and the entry's answer is lost.
+
+    Seed 806917: the sale was booked as one of coins not held, and the purchase, booked after it, as missing.
+    """
+    before = Rig.started()
+    entry = before.entered()
+    state = EngineState(BOT)
+    state.restore(before.engine.state.records())
+    before.fill(entry, "10", "100")
+    stop = before.one(Purpose.STOP)
+    bought, sold = before.recorded_fill(entry), before.a_fill(stop, "10", "98")
+    filled = before.report(stop, OrderState.FILLED, "10", sold)
+
+    rig = Rig(state=state)
+    rig.send(Started(time_ms=rig.now, bot_id=BOT))
+    rig.snapshot(filled, USDT="9980", BTC="0")
+    assert "SOLD_NOT_HELD" not in rig.notes()
+    rig.found(entry, OrderState.FILLED, "10", bought)
+    assert rig.submitted() == [], "it is sold, although that is not booked yet"
+    rig.tick(rig.engine.config.timing.query_ms)
+    assert stop in rig.queries()
+    rig.found(stop, OrderState.FILLED, "10", sold)
+    assert (rig.is_flat, rig.cash, rig.corrections()) == (True, 9_980, [])

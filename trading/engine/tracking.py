@@ -20,7 +20,7 @@ from trading.domain.events import (
     QueryFailed,
 )
 from trading.domain.instruments import ZERO
-from trading.domain.orders import IN_DOUBT, NOT_SENT, Fill, Order, OrderState, OrderType, Purpose
+from trading.domain.orders import IN_DOUBT, NOT_SENT, Fill, Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from trading.engine.adoption import adopt_report, is_not_ours
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
@@ -321,6 +321,12 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
         desk.notify(Level.CRITICAL, "FILL_CONTRADICTS", why, intent.symbol)
         desk.halt("FILL_CONTRADICTS", f"trade {fill.trade_id} of {fill.symbol} contradicts what is known")
         return
+    if _is_ahead_of_its_entry(desk, intent, fill):
+        reported = max(order.reported_filled, order.filled_quantity + fill.quantity)
+        unseen = replace(order, reported_filled=reported)
+        _put(desk, unseen)
+        desk.query(unseen, delay_ms=desk.config.timing.query_ms)
+        return
     book_fill(desk, order, fill)
     filled = order.filled_quantity + fill.quantity
     state = order.state
@@ -351,6 +357,19 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if state is OrderState.REJECTED and position is not None:
         # It was taken for gone, and something else may have been bought instead: more than was meant is held.
         request_exit(desk, position, "late fill")
+
+
+def _is_ahead_of_its_entry(desk: Desk, intent: OrderIntent, fill: Fill) -> bool:
+    """Whether a sale is told before the purchase of what it sold, as after a restart: it is asked for once more."""
+    if fill.side is Side.BUY:
+        return False
+    position = desk.state.positions.get(fill.symbol)
+    if position is None or position.id != intent.position_id or fill.quantity <= position.quantity:
+        return False
+    return any(
+        order.intent.purpose is Purpose.ENTRY and order.intent.position_id == position.id
+        for order in desk.state.live_orders(fill.symbol)
+    )
 
 
 def _next_look(desk: Desk, order: Order) -> int | None:
