@@ -172,7 +172,7 @@ class CheckedEngine(Engine):
             quantity = position.quantity if position is not None else ZERO
             # What may still fill, or has filled and is not booked, counts as if it were held.
             for order in entries:
-                quantity += order.remaining if order.is_live else order.reported_filled - order.filled_quantity
+                quantity += order.remaining if order.is_live else order.unseen_quantity
             value = quantity * self.state.symbols[symbol].price
             gross += value
             if symbol == entered:

@@ -127,12 +127,13 @@ def write_off(desk: Desk, order: Order) -> Order:
     quantity = order.unseen_quantity
     position = desk.state.positions.get(order.intent.symbol)
     if quantity and order.intent.side is Side.SELL and position is not None and position.id == order.intent.position_id:
-        worth = quantity * price_of(desk.state, position)
+        sold = min(quantity, position.quantity)
+        worth = sold * price_of(desk.state, position)
         note = f"sold by order {order.id}, trades not shown by {desk.state.now_ms}"
-        desk.state.put(_correct(desk, position, CorrectionKind.RECONCILED, -quantity, -worth, note, cash=worth))
+        desk.state.put(_correct(desk, position, CorrectionKind.RECONCILED, -sold, -worth, note, cash=worth))
         account = _account(desk.state)
         desk.state.put(replace(account, cash=account.cash + worth))
-        text = f"{quantity} {position.symbol} {note}: booked at the last price, worth {worth:.2f}"
+        text = f"{sold} {position.symbol} {note}: booked at the last price, worth {worth:.2f}"
         desk.notify(Level.CRITICAL, "POSITION_CORRECTED", text, position.symbol)
     return replace(order, written_off=order.written_off + quantity)
 
