@@ -57,6 +57,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+"""Chromium gives up what it was loading when the machine's network changes, as it does with every container test."""
+
+
 class Watched:
     """A page, and what it must not do: complain, fail, or ask anybody but the server that it came from.
 
@@ -69,8 +73,8 @@ class Watched:
     def __init__(self, browser: Browser, address: str, *, state: Any = None, **options: Any) -> None:
         self.address = address
         self.faults: list[str] = []
-        self.expected: list[str] = []
-        """Parts of complaints that the test brings about itself."""
+        self.expected: list[str] = [NETWORK_CHANGED]
+        """Parts of complaints that are not the page's fault, or that the test brings about itself."""
         options = {"viewport": DESKTOP, "color_scheme": "light", "timezone_id": "UTC", **options}
         self.context: BrowserContext = browser.new_context(storage_state=state, **options)
         self.context.set_default_timeout(PATIENCE_MS)
