@@ -60,7 +60,7 @@ def poisoned(finished_bot: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def test_markup_in_any_text_is_shown_as_text(watch: Open, poisoned: Served) -> None:
     watched = watch(poisoned.address)
     # A symbol that no market has is refused by the routes that ask for one.
-    watched.expected = ["422"]
+    watched.expected += ["422"]
     page = watched.open()
     watched.log_in()
     watched.ready()
@@ -81,7 +81,7 @@ def test_markup_in_any_text_is_shown_as_text(watch: Open, poisoned: Served) -> N
 
 def test_markup_in_the_address_is_shown_as_text(watch: Open, poisoned: Served) -> None:
     watched = watch(poisoned.address)
-    watched.expected = ["422", "404"]
+    watched.expected += ["422", "404"]
     page = watched.open()
     watched.log_in()
     watched.ready()

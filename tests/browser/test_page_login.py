@@ -47,7 +47,7 @@ def logged_in(watch: Open, served: Served, page: str = "overview") -> Watched:
 
 def test_a_wrong_password_is_told_and_the_right_one_gets_in(watch: Open, served: Served) -> None:
     watched = watch(served.address)
-    watched.expected = ["401"]
+    watched.expected += ["401"]
     page = watched.open("trades?outcome=won")
     watched.log_in("not the password at all")
     expect(page.get_by_role("alert")).to_contain_text("this is not the password")
@@ -62,7 +62,7 @@ def test_a_wrong_password_is_told_and_the_right_one_gets_in(watch: Open, served:
 
 def test_too_many_tries_are_refused_and_told(watch: Open, served: Served) -> None:
     watched = watch(served.address)
-    watched.expected = ["401", "429"]
+    watched.expected += ["401", "429"]
     page = watched.open()
     for _ in range(6):
         watched.log_in("not the password at all")
@@ -76,7 +76,7 @@ def test_a_login_that_ends_leads_to_the_form_and_back(
     how: str, watch: Open, served: Served, later_ms: list[int]
 ) -> None:
     watched = logged_in(watch, served, "settings")
-    watched.expected = ["401"]
+    watched.expected += ["401"]
     page = watched.page
     if how == "expired":
         later_ms[0] = served.context.settings.dashboard_session_max_hours * HOUR_MS
@@ -91,7 +91,7 @@ def test_a_login_that_ends_leads_to_the_form_and_back(
 
 def test_logging_out_shows_nothing_any_more(watch: Open, served: Served) -> None:
     watched = logged_in(watch, served)
-    watched.expected = ["401"]  # of what was asked in the moment when the login ended
+    watched.expected += ["401"]  # of what was asked in the moment when the login ended
     page = watched.page
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Password")).to_be_visible()
@@ -142,7 +142,7 @@ def test_the_kill_switch_works_while_no_bot_runs(watch: Open, served: Served) ->
 def test_without_a_database_the_page_says_so(watch: Open, tmp_path: Path) -> None:
     with serving(web_app(tmp_path, settings={"DASHBOARD_PASSWORD": PASSWORD})) as empty:
         watched = watch(empty.address)
-        watched.expected = ["503"]
+        watched.expected += ["503"]
         page = watched.open()
         watched.log_in()
         expect(page.get_by_test_id("no-status")).to_contain_text("there is no database")

@@ -61,7 +61,7 @@ def test_a_bot_that_is_killed_and_started_again_is_seen_without_a_reload(watch: 
 
 def test_a_lost_connection_is_shown_at_once_and_heals(watch: Open, apart: Dashboard) -> None:
     watched = opened(watch, apart)
-    watched.expected = ["net::ERR_", "WebSocket"]
+    watched.expected += ["net::ERR_", "WebSocket"]
     page = watched.page
     assert apart.server is not None
     apart.server.signal(signal.SIGKILL)
