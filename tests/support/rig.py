@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from itertools import count
 from typing import TypeVar
@@ -67,6 +68,21 @@ class Rig:
         rig.fill(rig.entered(price), quantity, price)
         rig.accept(rig.one(Purpose.STOP))
         return rig
+
+    def restarted(
+        self, settings: EngineConfig | None = None, *, records: Iterable[Record] | None = None, at_ms: int | None = None
+    ) -> Rig:
+        """The same bot in a new process, which has asked for the account: what the journal has, and nothing else.
+
+        records: what that is, if not all of the state. at_ms: what its clock says, if not the journal's time.
+        """
+        state = EngineState(BOT)
+        state.restore(self.engine.state.records() if records is None else records)
+        again = Rig(settings or self.engine.config, state)
+        again._minute, again._trade = self._minute, self._trade
+        again.now = again.now if at_ms is None else at_ms
+        again.send(Started(time_ms=again.now, bot_id=BOT))
+        return again
 
     # -- events
 

@@ -138,12 +138,11 @@ class Desk:
 
     def cancel(self, order: Order) -> None:
         """Ask for the order's cancellation, unless that was asked and may still be answered."""
-        now = self.state.now_ms
-        asked = order.cancel_requested_ms
-        if order.state.is_final or (asked is not None and 0 <= now - asked < self.config.timing.answer_ms):
+        if order.state.is_final or self._awaits_cancel(order):
             return
+        now = self.state.now_ms
         # Asking once more is no news of the order, whose age tells for how long there was none.
-        updated_ms = now if asked is None else order.updated_ms
+        updated_ms = now if order.cancel_requested_ms is None else order.updated_ms
         self.state.put(replace(order, cancel_requested_ms=now, updated_ms=updated_ms))
         self.touch(order.intent.symbol)
         self.actions.append(CancelOrder(order.id, order.intent.symbol))
@@ -153,15 +152,18 @@ class Desk:
 
         Its record stays final.
         """
-        now = self.state.now_ms
-        asked = order.cancel_requested_ms
-        if asked is not None and 0 <= now - asked < self.config.timing.answer_ms:
+        if self._awaits_cancel(order):
             return
         symbol = order.intent.symbol
-        self.state.put(replace(order, cancel_requested_ms=now))
+        self.state.put(replace(order, cancel_requested_ms=self.state.now_ms))
         self.touch(symbol)
         self.actions.append(CancelOrder(order.id, symbol))
         self.notify(Level.CRITICAL, "LATE_ORDER", f"{order.id} appeared after all; cancelling it", symbol)
+
+    def _awaits_cancel(self, order: Order) -> bool:
+        """Whether a cancel of it was asked for and may still be answered."""
+        asked = order.cancel_requested_ms
+        return asked is not None and 0 <= self.state.now_ms - asked < self.config.timing.answer_ms
 
     def query(self, order: Order, *, delay_ms: int = 0) -> None:
         """Ask about the order now, or after `delay_ms`; not again before the answer's time is over."""

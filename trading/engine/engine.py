@@ -254,7 +254,7 @@ class Engine:
             waiting.add(symbol)
             for order in list(orders.values()):
                 sent = order.submitted_ms if order.submitted_ms is not None else order.updated_ms
-                if order.is_in_doubt or order.has_unseen_fills:
+                if order.state is OrderState.UNKNOWN or order.has_unseen_fills:
                     tracking.call_for_person(desk, order)
                 if order.state is OrderState.SUBMITTING and state.now_ms - sent > timing.answer_ms:
                     tracking.mark_unknown(desk, order, f"no answer within {timing.answer_ms} ms")

@@ -75,10 +75,8 @@ def book_fill(desk: Desk, order: Order, fill: Fill) -> None:
         known = min(order.written_off, fill.quantity)
         if known:
             # It was booked when its trades did not show: what was booked stays, and the trade adds nothing to it.
-            worth = known * fill.price
             note = f"booked before its trade {fill.trade_id} was shown"
-            position = _correct(desk, position, CorrectionKind.RECONCILED, known, worth, note, cash=-worth)
-            account = replace(account, cash=account.cash - worth)
+            account, position = _unsold(desk, account, position, known, fill.price, note)
 
     if fill.fee_coin == instrument.quote:
         position = replace(position, fees=position.fees + fill.fee)
@@ -127,13 +125,12 @@ def write_off(desk: Desk, order: Order) -> Order:
     quantity = order.unseen_quantity
     position = desk.state.positions.get(order.intent.symbol)
     if quantity and order.intent.side is Side.SELL and position is not None and position.id == order.intent.position_id:
-        sold = min(quantity, position.quantity)
-        worth = sold * price_of(desk.state, position)
+        sold, price = min(quantity, position.quantity), price_of(desk.state, position)
         note = f"sold by order {order.id}, trades not shown by {desk.state.now_ms}"
-        desk.state.put(_correct(desk, position, CorrectionKind.RECONCILED, -sold, -worth, note, cash=worth))
-        account = _account(desk.state)
-        desk.state.put(replace(account, cash=account.cash + worth))
-        text = f"{sold} {position.symbol} {note}: booked at the last price, worth {worth:.2f}"
+        account, position = _unsold(desk, _account(desk.state), position, -sold, price, note)
+        desk.state.put(position)
+        desk.state.put(account)
+        text = f"{sold} {position.symbol} {note}: booked at the last price, worth {sold * price:.2f}"
         desk.notify(Level.CRITICAL, "POSITION_CORRECTED", text, position.symbol)
     return replace(order, written_off=order.written_off + quantity)
 
@@ -228,20 +225,15 @@ def _correct(
 def _oversold(desk: Desk, account: Account, position: Position, fill: Fill) -> tuple[Account, Position]:
     """More was sold than the bot held: the owner's coins. Their proceeds are not the bot's cash."""
     excess = -position.quantity
-    worth = excess * fill.price
     desk.notify(Level.CRITICAL, "SOLD_NOT_HELD", f"{excess} {fill.symbol} sold that the bot did not hold", fill.symbol)
-    desk.state.put(
-        Correction(
-            id=f"{position.id}-{CorrectionKind.RECONCILED}-{fill.trade_id}",
-            position_id=position.id,
-            symbol=position.symbol,
-            kind=CorrectionKind.RECONCILED,
-            quantity=excess,
-            cost=worth,
-            cash=-worth,
-            time_ms=desk.state.now_ms,
-            note=f"sold but not held, trade {fill.trade_id}",
-        )
-    )
-    position = replace(position, adjusted=position.adjusted + excess, adjusted_cost=position.adjusted_cost + worth)
+    note = f"sold but not held, trade {fill.trade_id}"
+    return _unsold(desk, account, position, excess, fill.price, note)
+
+
+def _unsold(
+    desk: Desk, account: Account, position: Position, quantity: Decimal, price: Decimal, note: str
+) -> tuple[Account, Position]:
+    """Take a sale of so much (base) at that price out of the books again, coins and cash; a negative one books it."""
+    worth = quantity * price
+    position = _correct(desk, position, CorrectionKind.RECONCILED, quantity, worth, note, cash=-worth)
     return replace(account, cash=account.cash - worth), position

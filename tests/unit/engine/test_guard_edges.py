@@ -31,11 +31,7 @@ def limits(**chosen: object) -> BreakerLimits:
 
 def restarted(rig: Rig, settings: EngineConfig | None = None) -> Rig:
     """The same bot in a new process: what the journal has, and nothing else. Its account has been read again."""
-    state = EngineState(BOT)
-    state.restore(rig.engine.state.records())
-    again = Rig(settings or rig.engine.config, state)
-    again._minute, again._trade = rig._minute, rig._trade
-    again.send(Started(time_ms=again.now, bot_id=BOT))
+    again = rig.restarted(settings)
     again.snapshot()
     return again
 

@@ -7,12 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.builders import BOT, BTC, DOGE, ENTER, ETH, T0, D, config
+from tests.support.builders import BTC, DOGE, ENTER, ETH, T0, D, config
 from tests.support.rig import Rig
 from trading.domain.decisions import Decision
-from trading.domain.events import Started
 from trading.domain.orders import Purpose
-from trading.engine.state import EngineState, SymbolState
+from trading.engine.state import SymbolState
 from trading.safety.breaker import DAY_MS, week_of
 from trading.safety.checks import Limits
 
@@ -58,11 +57,7 @@ def restarted(rig: Rig, *, without_price: str = "") -> Rig:
         for record in rig.engine.state.records()
         if not (isinstance(record, SymbolState) and record.symbol == without_price)
     ]
-    state = EngineState(BOT)
-    state.restore(known)
-    again = Rig(rig.engine.config, state)
-    again._minute, again._trade = rig._minute, rig._trade
-    again.send(Started(time_ms=again.now, bot_id=BOT))
+    again = rig.restarted(records=known)
     again.snapshot()
     return again
 

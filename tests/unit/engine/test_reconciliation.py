@@ -14,16 +14,11 @@ from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Balance
 from trading.engine.config import Timing
 from trading.engine.engine import Engine
-from trading.engine.state import EngineState
 
 
 def restarted(rig: Rig) -> Rig:
     """The same bot after a crash: a new engine with what was committed."""
-    state = EngineState(BOT)
-    state.restore(rig.records)
-    again = Rig(rig.engine.config, state)
-    again.send(Started(time_ms=again.now, bot_id=BOT))
-    return again
+    return rig.restarted(records=rig.records)
 
 
 # -- the first account

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tests.support.builders import BOT, ENTER, MINUTE, config
+from tests.support.builders import ENTER, MINUTE, config
 from tests.support.rig import Rig
-from trading.domain.events import CommandKind, Started
+from trading.domain.events import CommandKind
 from trading.domain.orders import OrderState, Purpose
 from trading.engine.config import EngineConfig
-from trading.engine.state import EngineState
 from trading.safety.breaker import BreakerLimits
 
 MONTH_MS = 30 * 86_400_000
@@ -15,12 +14,7 @@ MONTH_MS = 30 * 86_400_000
 
 def set_right(rig: Rig, right_ms: int, settings: EngineConfig | None = None, **balances: str) -> Rig:
     """The same bot in a new process, by a clock that is right again; its account has been read."""
-    state = EngineState(BOT)
-    state.restore(rig.engine.state.records())
-    again = Rig(settings, state)
-    again.now = right_ms
-    again._minute = rig._minute
-    again.send(Started(time_ms=right_ms, bot_id=BOT))
+    again = rig.restarted(settings, at_ms=right_ms)
     assert again.engine.state.now_ms == right_ms
     again.snapshot(**balances)
     return again
