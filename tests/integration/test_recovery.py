@@ -17,7 +17,7 @@ from tests.support.bots import (
 )
 from tests.support.builders import BTC, ENTER, ETH, T0
 from trading.domain.orders import OrderState, Purpose
-from trading.engine.tracking import LOST
+from trading.engine.doubt import LOST
 from trading.exchange.paper_file import PaperFile
 
 BOTH = [BTC.symbol, ETH.symbol]

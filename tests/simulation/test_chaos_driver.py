@@ -15,7 +15,7 @@ from tests.simulation.chaos.shrink import shrink
 from trading.domain.events import OrderRejected, OrderUnknown
 from trading.domain.orders import Order, Purpose
 from trading.domain.positions import Position
-from trading.engine import portfolio, protection, tracking
+from trading.engine import doubt, portfolio, protection, tracking
 from trading.engine.desk import Desk
 from trading.engine.state import EngineState
 from trading.store.journal import Journal
@@ -45,11 +45,11 @@ def nothing(*_: object) -> None:
 
 SABOTAGE: dict[str, tuple[Callable[[], object], tuple[Fault, ...]]] = {
     "a lost answer is taken for a refusal": (
-        lambda: mock.patch.object(tracking, "on_unknown", taken_for_refused),
+        lambda: mock.patch.object(doubt, "on_unknown", taken_for_refused),
         (Fault(kind=Kind.REPLY_LOST, on="submit entry", at=1),),
     ),
     "absent once, while it may still arrive, is taken for gone": (
-        lambda: mock.patch.object(tracking, "ABSENCES_NEEDED", 0),
+        lambda: mock.patch.object(doubt, "ABSENCES_NEEDED", 0),
         (Fault(kind=Kind.REQUEST_LATE, on="submit entry", at=1, times=6, seconds=9),),
     ),
     "positions get no stop, and nobody minds": (

@@ -7,7 +7,7 @@ import click
 from trading.commands.operator import Operator, wait_option
 from trading.commands.options import data_dir_option, debug_option, json_option
 from trading.domain.errors import InvalidInput
-from trading.domain.orders import Order
+from trading.domain.orders import RESOLUTIONS, Order
 from trading.exit_codes import ExitCode
 
 EPILOG = """\b
@@ -22,7 +22,7 @@ exchange counts more as filled than it shows trades for, can only be ignored: wh
 
 @click.command(epilog=EPILOG)
 @click.argument("order")
-@click.argument("choice", type=click.Choice(["adopt", "ignore", "close"]))
+@click.argument("choice", type=click.Choice(RESOLUTIONS))
 @wait_option(10.0)
 @data_dir_option
 @json_option
@@ -37,7 +37,7 @@ def command(order: str, choice: str, wait_s: float, data_dir: str | None, as_jso
         found = operator.order_of(order)
         if not found.is_in_doubt:
             raise InvalidInput("ORDER", found.id, f"an order in doubt; this one is {found.state}")
-        if found.state.is_final and choice != "ignore":
+        if choice not in found.resolutions:
             raise InvalidInput("CHOICE", choice, "ignore: the order has ended, and its trades are not shown")
         done = operator.obeyed(operator.leave(CommandKind.RESOLVE, target=found.id, reason=choice), wait_s)
 

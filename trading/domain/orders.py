@@ -112,6 +112,10 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+RESOLUTIONS = ("adopt", "close", "ignore")
+"""Of an order in doubt: book and protect it; book and sell it; there is none, or it is not ours."""
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An order and all that is known of it.
 
@@ -170,7 +174,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_in_doubt(self) -> bool:
         """Whether a person may have to say what became of it: its outcome is lost, or trades of it are."""
-        return self.state is OrderState.UNKNOWN or (self.state.is_final and self.has_unseen_fills)
+        return bool(self.resolutions)
+
+    @property
+    def resolutions(self) -> tuple[str, ...]:
+        """What a person may decide about it; nothing while it is not in doubt.
+
+        Of one that has ended and whose trades are not shown there is nothing to book: it can only be ignored.
+        """
+        if self.state is OrderState.UNKNOWN:
+            return RESOLUTIONS
+        return ("ignore",) if self.state.is_final and self.has_unseen_fills else ()
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):

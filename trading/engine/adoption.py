@@ -25,7 +25,6 @@ RESOLVED = "RESOLVED"
 IGNORED = "IGNORED"
 LEGS_AHEAD = 50
 LAST = 1_000_000_000
-CHOICES = ("adopt", "ignore", "close")
 
 
 def is_left_to_a_person(order: Order) -> bool:
@@ -36,6 +35,13 @@ def is_left_to_a_person(order: Order) -> bool:
 def is_not_ours(order: Order) -> bool:
     """Whether nothing that the exchange shows of the order is the bot's, or not before a person says so."""
     return order.code in (NOT_REMEMBERED, IGNORED)
+
+
+def on_unremembered(desk: Desk, client_order_id: str) -> None:
+    """News of an order that we do not remember. With our tag the account is read; else it is not our business."""
+    if client_order_id.startswith(desk.tag):
+        desk.notify(Level.WARNING, "ORDER_NOT_REMEMBERED", f"{client_order_id} bears our tag, but is not known")
+        desk.fetch_account()
 
 
 def adopt_report(desk: Desk, report: OrderReport) -> Order | None:
@@ -88,18 +94,15 @@ def resolve(desk: Desk, command: Command) -> str | None:
 
     adopt: the order is the bot's; its fills are booked and get a stop 5 % under their price. close: the same, and all
     is sold at once. ignore: it does not exist, or is none of the bot's; what it did is not booked. Of an order that
-    has ended and whose trades are not shown there is nothing to adopt: it can only be ignored. What it sold is gone.
+    has ended and whose trades are not shown, what it sold is gone.
     """
     order = desk.state.orders.get(command.target)
     choice = command.reason
-    allowed = CHOICES if order is not None and order.state is OrderState.UNKNOWN else ("ignore",)
-    if order is None or not order.is_in_doubt or choice not in allowed or not desk.ready:
-        desk.notify(
-            Level.WARNING,
-            "CANNOT_RESOLVE",
-            f"resolve {command.target} {choice}: needs an order in doubt, one of {', '.join(allowed)}, "
-            "and an account that has been read since the start",
-        )
+    allowed = order.resolutions if order is not None else ()
+    if order is None or choice not in allowed or not desk.ready:
+        why = f"allowed is {', '.join(allowed)}" if allowed else "no order in doubt has this id"
+        why = why if desk.ready else "the account has not been read since the start"
+        desk.notify(Level.WARNING, "CANNOT_RESOLVE", f"resolve {command.target} {choice}: {why}")
         return None
     symbol = order.intent.symbol
     desk.touch(symbol)

@@ -102,6 +102,11 @@ class Desk:
         self.activity[symbol] = self.activity.get(symbol, 0) + 1
         self.steady.pop(symbol, None)
 
+    def put(self, order: Order) -> None:
+        """Record what has just happened to the order."""
+        self.state.put(replace(order, updated_ms=self.state.now_ms))
+        self.touch(order.intent.symbol)
+
     def is_steady(self, symbol: str) -> bool:
         """Whether the symbol has a position that needs nothing as long as neither it nor its orders change."""
         position = self.state.positions.get(symbol)

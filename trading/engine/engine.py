@@ -32,7 +32,7 @@ from trading.domain.events import (
     Started,
 )
 from trading.domain.orders import NOT_SENT, OrderState, Purpose
-from trading.engine import portfolio, tracking
+from trading.engine import doubt, portfolio, tracking
 from trading.engine.adoption import ask_for_unstored, is_left_to_a_person
 from trading.engine.breaker import note_peak, watch_equity, watch_time
 from trading.engine.commands import on_command
@@ -64,15 +64,15 @@ class Engine:
         self._order_events: dict[type, Callable[[Desk, Any], str | None]] = {
             OrderAccepted: tracking.on_accepted,
             OrderRejected: tracking.on_rejected,
-            OrderUnknown: tracking.on_unknown,
+            OrderUnknown: doubt.on_unknown,
             OrderFilled: tracking.on_filled,
             OrderTriggered: tracking.on_triggered,
             OrderCanceled: tracking.on_canceled,
             CancelRejected: tracking.on_cancel_rejected,
             CancelUnknown: tracking.on_cancel_unknown,
             OrderFound: tracking.on_found,
-            OrderAbsent: tracking.on_absent,
-            QueryFailed: tracking.on_query_failed,
+            OrderAbsent: doubt.on_absent,
+            QueryFailed: doubt.on_query_failed,
         }
 
     @property
@@ -255,9 +255,9 @@ class Engine:
             for order in list(orders.values()):
                 sent = order.submitted_ms if order.submitted_ms is not None else order.updated_ms
                 if order.state is OrderState.UNKNOWN or order.has_unseen_fills:
-                    tracking.call_for_person(desk, order)
+                    doubt.call_for_person(desk, order)
                 if order.state is OrderState.SUBMITTING and state.now_ms - sent > timing.answer_ms:
-                    tracking.mark_unknown(desk, order, f"no answer within {timing.answer_ms} ms")
+                    doubt.mark_unknown(desk, order, f"no answer within {timing.answer_ms} ms")
                 elif order.query_due_ms is not None and order.query_due_ms <= state.now_ms:
                     desk.query(order)
                 elif order.cancel_requested_ms is not None and order.query_due_ms is None:

@@ -11,8 +11,9 @@ from trading.domain.orders import ACKNOWLEDGED, Order, OrderState, Purpose, Side
 from trading.domain.positions import Account, Balance, Position
 from trading.engine.adoption import is_left_to_a_person, oldest_first
 from trading.engine.desk import Desk
+from trading.engine.doubt import never_arrived
 from trading.engine.portfolio import book_shortfall
-from trading.engine.tracking import apply_report, is_known, never_arrived
+from trading.engine.tracking import apply_report, is_known
 
 
 def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:

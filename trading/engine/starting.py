@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trading.domain.orders import Order, OrderState
-from trading.engine import tracking
+from trading.engine import doubt
 from trading.engine.desk import Desk
 from trading.engine.protection import RETRY_DOUBLINGS
 
@@ -17,8 +17,8 @@ def as_after_a_start(desk: Desk, order: Order) -> Order:
         long_ago = desk.state.now_ms - desk.config.timing.answer_ms
         order = replace(order, cancel_requested_ms=min(order.cancel_requested_ms, long_ago))
     if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
-        order = replace(order, code=tracking.INTERRUPTED)
-        order = tracking.mark_unknown(desk, order, "in flight when the bot stopped")
+        order = replace(order, code=doubt.INTERRUPTED)
+        order = doubt.mark_unknown(desk, order, "in flight when the bot stopped")
     return order
 
 

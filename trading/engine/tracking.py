@@ -1,4 +1,4 @@
-"""The order state machine: what an exchange's report does to an order. Fills decide, not statuses."""
+"""The order state machine: what news does to an order. Fills decide, not statuses. Lack of news: see `doubt`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from trading.domain.actions import Level
 from trading.domain.events import (
     CancelRejected,
     CancelUnknown,
-    OrderAbsent,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
@@ -16,36 +15,25 @@ from trading.domain.events import (
     OrderRejected,
     OrderReport,
     OrderTriggered,
-    OrderUnknown,
-    QueryFailed,
 )
 from trading.domain.instruments import ZERO
 from trading.domain.orders import IN_DOUBT, NOT_SENT, Fill, Order, OrderIntent, OrderState, OrderType, Purpose, Side
-from trading.engine.adoption import adopt_report, is_not_ours
+from trading.engine.adoption import adopt_report, is_not_ours, on_unremembered
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
-from trading.engine.entries import enter_again
-from trading.engine.portfolio import book_fill, write_off
+from trading.engine.doubt import mark_unknown
+from trading.engine.portfolio import book_fill
 from trading.engine.protection import on_unfilled, request_exit
-
-ABSENCES_NEEDED = 2
-PERSON_MS = 600_000
-"""An order in doubt for longer calls for a person."""
-
-LOST = "ORDER_LOST"
-"""Code of an order that the exchange acknowledged and then lost."""
-INTERRUPTED = "INTERRUPTED"
-"""Code of an order in doubt because the bot ended between recording it and hearing of it."""
 
 
 def on_accepted(desk: Desk, event: OrderAccepted) -> str | None:
     """The order rests or is being filled."""
     order = desk.state.orders.get(event.client_order_id)
     if order is None:
-        return _not_ours(desk, event.client_order_id)
+        on_unremembered(desk, event.client_order_id)
+        return None
     if order.state in IN_DOUBT:
-        _put(
-            desk,
+        desk.put(
             replace(
                 order,
                 state=_open_state(order),
@@ -64,12 +52,13 @@ def on_rejected(desk: Desk, event: OrderRejected) -> str | None:
     """Proof that the order does not exist, unless it is known to: then it is asked about."""
     order = desk.state.orders.get(event.client_order_id)
     if order is None:
-        return _not_ours(desk, event.client_order_id)
+        on_unremembered(desk, event.client_order_id)
+        return None
     if event.duplicate:
         if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
             mark_unknown(desk, order, "an order of this id exists already")
     elif event.code == NOT_SENT and order.state in IN_DOUBT:
-        _put(desk, replace(order, state=OrderState.REJECTED, code=event.code, message=event.message))
+        desk.put(replace(order, state=OrderState.REJECTED, code=event.code, message=event.message))
     elif order.state in IN_DOUBT and not order.filled_quantity:
         _end(desk, replace(order, state=OrderState.REJECTED, code=event.code, message=event.message))
         level = Level.WARNING if order.intent.purpose is Purpose.ENTRY else Level.CRITICAL
@@ -86,32 +75,12 @@ def on_rejected(desk: Desk, event: OrderRejected) -> str | None:
     return order.intent.symbol
 
 
-def on_unknown(desk: Desk, event: OrderUnknown) -> str | None:
-    """The outcome is lost. Only evidence resolves that; the first question waits for the exchange to settle."""
-    order = desk.state.orders.get(event.client_order_id)
-    if order is None:
-        return _not_ours(desk, event.client_order_id)
-    after_lost_answer(desk)
-    order = desk.state.orders[order.id]
-    if order.state in (OrderState.INTENT, OrderState.SUBMITTING):
-        mark_unknown(desk, order, event.message)
-    return order.intent.symbol
-
-
-def mark_unknown(desk: Desk, order: Order, why: str) -> Order:
-    """Put an order in doubt and plan the first question about it; the order as it is then."""
-    unknown = replace(order, state=OrderState.UNKNOWN, message=why, updated_ms=desk.state.now_ms)
-    desk.touch(order.intent.symbol)
-    desk.query(unknown, delay_ms=desk.config.timing.query_ms)
-    desk.notify(Level.WARNING, "ORDER_UNKNOWN", f"outcome of {order.id} lost: {why}", order.intent.symbol)
-    return desk.state.orders[order.id]
-
-
 def on_filled(desk: Desk, event: OrderFilled) -> str | None:
     """Book the fill, once. Those of an order that is left to a person are asked for when it is resolved."""
     order = desk.state.orders.get(event.fill.client_order_id)
     if order is None:
-        return _not_ours(desk, event.fill.client_order_id)
+        on_unremembered(desk, event.fill.client_order_id)
+        return None
     if is_not_ours(order):
         return order.intent.symbol
     _book(desk, order, event.fill)
@@ -125,10 +94,11 @@ def on_triggered(desk: Desk, event: OrderTriggered) -> str | None:
     """A stop has become a market or limit order."""
     order = desk.state.orders.get(event.client_order_id)
     if order is None:
-        return _not_ours(desk, event.client_order_id)
+        on_unremembered(desk, event.client_order_id)
+        return None
     if not order.triggered and not order.state.is_final:
         order = replace(order, triggered=True)
-        _put(desk, replace(order, query_due_ms=_next_look(desk, order)))
+        desk.put(replace(order, query_due_ms=_next_look(desk, order)))
     return order.intent.symbol
 
 
@@ -136,12 +106,13 @@ def on_canceled(desk: Desk, event: OrderCanceled) -> str | None:
     """The order rests no longer. Fills that the exchange counts and we have not seen are fetched."""
     order = desk.state.orders.get(event.client_order_id)
     if order is None:
-        return _not_ours(desk, event.client_order_id)
+        on_unremembered(desk, event.client_order_id)
+        return None
     state = OrderState.EXPIRED if event.expired else OrderState.CANCELED
     reported = max(order.reported_filled, event.filled_quantity)
     if order.state.is_final:
         if reported > order.reported_filled:
-            _put(desk, replace(order, reported_filled=reported))
+            desk.put(replace(order, reported_filled=reported))
     else:
         order = replace(order, state=state, reported_filled=reported, query_due_ms=None)
         _end(desk, order)
@@ -166,76 +137,6 @@ def on_cancel_unknown(desk: Desk, event: CancelUnknown) -> str | None:
 def on_found(desk: Desk, event: OrderFound) -> str | None:
     """The answer to a question about one order."""
     return apply_report(desk, event.report)
-
-
-def on_absent(desk: Desk, event: OrderAbsent) -> str | None:
-    """Not to be found. That ends an order only if it can no longer appear, and was absent often enough.
-
-    Before the account has been read nothing can follow from its end: the last time is not counted then.
-    """
-    order = desk.state.orders.get(event.client_order_id)
-    if order is None or order.is_settled:
-        return None
-    needed = _absences_needed(desk, order)
-    absences = order.absences + 1 if event.conclusive else 0
-    if absences < needed or not desk.ready:
-        # Nothing has happened to the order: its times stay what they are. It is asked about again.
-        counted = replace(order, absences=min(absences, needed - 1))
-        if order.query_due_ms is None:
-            desk.query(counted, delay_ms=desk.config.timing.query_ms)
-        elif counted != order:
-            desk.state.put(counted)
-        return order.intent.symbol
-    order = replace(order, absences=absences, query_due_ms=None)
-    if order.state in IN_DOUBT:
-        never_arrived(desk, order, event.message)
-    else:
-        _lost_by_exchange(desk, order)
-    return order.intent.symbol
-
-
-def _absences_needed(desk: Desk, order: Order) -> int:
-    """How often an order must be absent to count as gone.
-
-    What the exchange had and no longer shows may have traded, with its history late: an exit or entry waits as long as
-    coins that are missing do. A stop does not: its position is bare meanwhile, and a second one sells nothing yet.
-    """
-    rests = order.intent.purpose is Purpose.STOP and not order.triggered and not order.state.is_final
-    if rests or order.state in IN_DOUBT:
-        return ABSENCES_NEEDED
-    return ABSENCES_NEEDED + desk.config.timing.missing_ms // desk.config.timing.query_ms
-
-
-def never_arrived(desk: Desk, order: Order, why: str) -> None:
-    """Leave a tombstone: should it appear after all, it is cancelled and what it bought is sold."""
-    _put(desk, replace(order, state=OrderState.REJECTED, code="ABSENT", message=why))
-    desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id} never reached the exchange", order.intent.symbol)
-    if order.intent.purpose is Purpose.ENTRY and order.code == INTERRUPTED:
-        enter_again(desk, order)
-
-
-def _lost_by_exchange(desk: Desk, order: Order) -> None:
-    """The exchange had it and knows nothing of it any more, as after a reset: a tombstone too, and an alarm.
-
-    Trades of it that the exchange told of and does not show cannot be booked: a person must look before more is bought.
-    """
-    intent = order.intent
-    unseen = order.unseen_quantity
-    state = order.state if order.state.is_final else OrderState.REJECTED
-    why = "acknowledged, then lost by the exchange: in none of order, open and closed orders, trades"
-    order = write_off(desk, order)
-    _put(desk, replace(order, state=state, code=LOST, message=why))
-    text = f"{intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol}) was {why}"
-    if unseen:
-        text += f"; {unseen} of it filled by its word, without trades that could be booked"
-        desk.halt(LOST, text)
-    desk.notify(Level.CRITICAL, LOST, text, intent.symbol)
-
-
-def on_query_failed(desk: Desk, event: QueryFailed) -> str | None:
-    """No answer. Nothing follows for any order; the question may be asked again in its time."""
-    after_lost_answer(desk)
-    return None
 
 
 def apply_report(desk: Desk, report: OrderReport) -> str | None:
@@ -272,7 +173,7 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
     if changed.state.is_final:
         _end(desk, changed)
     elif changed != replace(order, query_due_ms=due, absences=0):
-        _put(desk, changed)
+        desk.put(changed)
     elif changed != order:
         # Only our question is answered; nothing happened to the order, whose times stay what they are.
         desk.state.put(changed)
@@ -302,7 +203,7 @@ def _final_reported(desk: Desk, order: Order, report: OrderReport) -> str:
     """A finished order in a report. One that rests although we took it for gone is cancelled (a late appearance)."""
     if report.filled_quantity > order.reported_filled:
         order = replace(order, reported_filled=report.filled_quantity)
-        _put(desk, order)
+        desk.put(order)
     if order.has_unseen_fills:
         desk.query(order, delay_ms=desk.config.timing.query_ms)
     if order.state is OrderState.REJECTED and not report.state.is_final:
@@ -324,7 +225,7 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if _is_ahead_of_its_entry(desk, intent, fill):
         reported = max(order.reported_filled, order.filled_quantity + fill.quantity)
         unseen = replace(order, reported_filled=reported)
-        _put(desk, unseen)
+        desk.put(unseen)
         desk.query(unseen, delay_ms=desk.config.timing.query_ms)
         return
     book_fill(desk, order, fill)
@@ -346,7 +247,7 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if not changed.has_unseen_fills:
         due = None if state.is_final else _next_look(desk, changed)
         changed = replace(changed, query_due_ms=due)
-    _put(desk, changed)
+    desk.put(changed)
     if intent.purpose is not Purpose.ENTRY:
         return
     if state is OrderState.FILLED:
@@ -383,38 +284,6 @@ def _next_look(desk: Desk, order: Order) -> int | None:
     return due if due is not None and due > now else now + desk.config.timing.answer_ms
 
 
-def _open_state(order: Order) -> OrderState:
-    return OrderState.PARTIALLY_FILLED if order.filled_quantity > ZERO else OrderState.OPEN
-
-
-def _put(desk: Desk, order: Order) -> None:
-    desk.state.put(replace(order, updated_ms=desk.state.now_ms))
-    desk.touch(order.intent.symbol)
-
-
-def call_for_person(desk: Desk, order: Order) -> None:
-    """Tell, once a process, of an order whose outcome, or trades, have not shown for so long that they may never."""
-    since = order.submitted_ms if order.submitted_ms is not None else order.intent.created_ms
-    if order.has_unseen_fills:
-        since = order.updated_ms
-    # What was bought without a trade that shows it is in no position, and has no stop.
-    is_bare = order.has_unseen_fills and order.intent.purpose is Purpose.ENTRY
-    bound_ms = desk.config.timing.protect_ms if is_bare else PERSON_MS
-    if desk.state.now_ms - since < bound_ms or order.id in desk.called_for_person:
-        return
-    desk.called_for_person[order.id] = None
-    intent = order.intent
-    what = f"{intent.purpose} order {order.id} ({intent.side} {intent.quantity} {intent.symbol})"
-    age = f"{(desk.state.now_ms - since) // 1_000} s"
-    text = f"the outcome of {what} has been unknown for {age}; no entries in {intent.symbol} until it is known"
-    if order.has_unseen_fills:
-        text = f"the exchange says that {order.unseen_quantity} more of {what} filled, and has shown no trade for {age}"
-        text += ": it is in no position, and has no stop" if is_bare else ""
-        text += f"; no entries in {intent.symbol} until it does"
-        text += f", or `tradebot resolve {order.id} ignore`" if order.state.is_final else ""
-    desk.notify(Level.CRITICAL, "ORDER_NEEDS_PERSON", text, intent.symbol)
-
-
 def _tell_opened(desk: Desk, order: Order) -> None:
     intent = order.intent
     price = order.filled_notional / order.filled_quantity
@@ -423,9 +292,13 @@ def _tell_opened(desk: Desk, order: Order) -> None:
     desk.notify(Level.INFO, "POSITION_OPENED", text, intent.symbol)
 
 
+def _open_state(order: Order) -> OrderState:
+    return OrderState.PARTIALLY_FILLED if order.filled_quantity > ZERO else OrderState.OPEN
+
+
 def _end(desk: Desk, order: Order) -> None:
     """Put an order that has just ended other than by its last fill."""
-    _put(desk, order)
+    desk.put(order)
     if order.intent.purpose is Purpose.ENTRY and order.filled_quantity:
         _tell_opened(desk, order)
     on_unfilled(desk, order)
@@ -434,15 +307,8 @@ def _end(desk: Desk, order: Order) -> None:
 def _ask(desk: Desk, client_order_id: str) -> str | None:
     order = desk.state.orders.get(client_order_id)
     if order is None:
-        return _not_ours(desk, client_order_id)
+        on_unremembered(desk, client_order_id)
+        return None
     if not order.is_settled:
         desk.query(order)
     return order.intent.symbol
-
-
-def _not_ours(desk: Desk, client_order_id: str) -> str | None:
-    """News of an order that we do not remember. With our tag the account is read; else it is not our business."""
-    if client_order_id.startswith(desk.tag):
-        desk.notify(Level.WARNING, "ORDER_NOT_REMEMBERED", f"{client_order_id} bears our tag, but is not known")
-        desk.fetch_account()
-    return None

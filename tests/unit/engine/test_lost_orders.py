@@ -11,8 +11,8 @@ from trading.domain.actions import Notify
 from trading.domain.events import CommandKind, OrderReport, Started
 from trading.domain.orders import OrderState, OrderType, Purpose, Side
 from trading.engine.adoption import RESOLVED
+from trading.engine.doubt import LOST
 from trading.engine.ids import bot_tag
-from trading.engine.tracking import LOST
 from trading.safety.breaker import Trip
 
 

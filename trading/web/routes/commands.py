@@ -95,7 +95,7 @@ def resolve(
     if not order.is_in_doubt:
         detail = f"the order {order_id} is not in doubt, it is {order.state}"
         raise Problem(HTTPStatus.CONFLICT, detail, code="NOT_IN_DOUBT")
-    if order.state.is_final and wanted.choice != "ignore":
+    if wanted.choice not in order.resolutions:
         detail = f"the order {order_id} has ended, and its trades are not shown: it can only be ignored"
         raise Problem(HTTPStatus.CONFLICT, detail, code="NOTHING_TO_BOOK")
     return give(engine, CommandKind.RESOLVE, identity, context.now_ms(), target=order_id, reason=wanted.choice, key=key)
