@@ -43,9 +43,10 @@ def test_row_34_an_accepted_order_whose_answers_are_lost_stays_one_order_over_ki
     with ExchangeServer(ONE, BALANCES, D(100)) as server:
         server.lose("submit entry", lost)
         server.lose("query", lost)
-        for _ in range(2):
+        for what in ("submit entry", "query"):
+            since = server.taken(what)
             with bot(tmp_path, server) as killed:
-                until(lambda: server.taken("submit entry"), "the entry arrives")
+                until(lambda what=what, since=since: server.taken(what) > since, f"{what} arrives")
                 killed.signal(signal.SIGKILL)
                 assert killed.end() == -signal.SIGKILL
         with bot(tmp_path, server) as last:

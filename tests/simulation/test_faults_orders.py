@@ -94,18 +94,23 @@ def test_row_05_an_unconfirmed_cancel_is_still_a_live_order(kind: Kind) -> None:
 
 
 def test_row_06_what_filled_while_the_cancel_was_on_its_way_is_read_again_and_protected() -> None:
-    """The entry fills in part; its cancel is asked for while no news comes and the answer to the cancel is lost."""
+    """The entry fills in part, and once more right before its cancel arrives, whose answer is lost; no news comes."""
     costs = replace(NO_COSTS, max_volume_share=D("0.5"))
     thin = {m: candle(m, "100", volume="8") for m in (1, 2)}
     faults = [strike(Kind.NEWS_LOST, SECOND, 62, seconds=70), strike(Kind.REPLY_LOST, "cancel entry")]
     with Story(*faults, say={0: ENTER}, candles=thin, costs=costs) as story:
-        story.until(100)
+        story.until(123)
         queue_command(story.bot.journal.engine, CommandKind.CANCEL_ENTRIES, by="owner", now_ms=story.world.now_ms)
         story.bot.owner_acted()
+        story.until(125)
+        assert [order.filled_quantity for order in story.known(Purpose.ENTRY)] == [4]
+        assert story.requests("cancel entry") == 0
+        story.until(130)
+        assert story.requests("cancel entry") == 1
         story.ends_well()
         (entry,) = story.at_exchange(Purpose.ENTRY)
         assert entry.state is OrderState.CANCELED
-        assert 0 < entry.filled < entry.intent.quantity
+        assert 4 < entry.filled < entry.intent.quantity
         assert story.known(Purpose.ENTRY)[0].filled_quantity == entry.filled
         (stop,) = story.resting(Purpose.STOP)
         assert stop.remaining == entry.filled

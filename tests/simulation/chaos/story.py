@@ -108,8 +108,13 @@ class Story:
         self.run.kill(down_s)
 
     def ends_well(self, after_s: int = 120) -> None:
-        """Two minutes without faults later bot and exchange agree, and a second look changes nothing."""
-        self.world.strikes.is_over = True
+        """Two minutes without faults later bot and exchange agree, and a second look changes nothing.
+
+        Each fault of the story must have struck by now.
+        """
+        strikes = self.world.strikes
+        strikes.is_over = True
+        assert [fault for fault in strikes.faults if fault not in strikes.struck] == [], "a fault never struck"
         self.until(self._second + after_s)
         assert self.run.judge.is_reconciled(self.bot) == ""
         self._runner.run(self.run.judge.reconcile_again(self.bot))
