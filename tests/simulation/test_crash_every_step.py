@@ -6,8 +6,10 @@ lost or late on top, the invariants still hold. `make test` tries some of the mo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -15,10 +17,12 @@ from tests.simulation.chaos.bot import Disk
 from tests.simulation.chaos.faults import RECOVERY, RECOVERY_REQUEST, REQUEST, Fault, Kind
 from tests.simulation.chaos.server_disk import ServerDisk
 from tests.simulation.crash_scenarios import Scene, crash, made_up, recorded
+from trading.engine import protection
 
 MOMENTS_MIN = 500
 SOME = 60
 PARTS = 8
+LATE_S = 400
 
 
 def in_recovery(moment: int) -> Fault:
@@ -27,7 +31,7 @@ def in_recovery(moment: int) -> Fault:
 
 def unheard(kind: Kind, scene: Scene, moment: int) -> list[Fault]:
     """The answers to the last request before the crash, and to one of the recovery, are lost or late."""
-    seconds = 400 if kind is Kind.REPLY_LATE else 0
+    seconds = LATE_S if kind is Kind.REPLY_LATE else 0
     found = [Fault(kind=kind, on=RECOVERY_REQUEST, at=1 + moment % 4, seconds=seconds)]
     made = scene.undisturbed.requests[moment - 1]
     if made:
@@ -35,29 +39,30 @@ def unheard(kind: Kind, scene: Scene, moment: int) -> list[Fault]:
     return found
 
 
-HARMLESS: dict[str, Callable[[int], list[Fault]]] = {
+DEATHS: dict[str, Callable[[int], list[Fault]]] = {
     "once": lambda moment: [crash(moment)],
     "twice in a row": lambda moment: [crash(moment), crash(moment + 1)],
     "and again while it recovers": lambda moment: [crash(moment), in_recovery(moment)],
 }
-HARMFUL = {"with replies lost": Kind.REPLY_LOST, "with replies late": Kind.REPLY_LATE}
+ANSWERS = {"with all replies": None, "with replies lost": Kind.REPLY_LOST, "with replies late": Kind.REPLY_LATE}
+WAYS = list(itertools.product(DEATHS, ANSWERS))
 
 
-def dies(scene: Scene, moments: Iterable[int], how: str, disk: Disk | None = None) -> None:
-    """Play the scene with a crash at each of the moments."""
-    undisturbed = scene.undisturbed
+def dies(scene: Scene, moments: Iterable[int], death: str, answers: str, disk: Disk | None = None) -> None:
+    """Play the scene with a death at each of the moments."""
+    undisturbed, kind = scene.undisturbed, ANSWERS[answers]
     for moment in moments:
-        where = f"dead {how} at moment {moment} ({undisturbed.moments[moment - 1]})"
-        if how in HARMLESS:
-            ending = scene.play(*HARMLESS[how](moment), disk=disk)
-            assert ending.violation == "", where
+        deaths = DEATHS[death](moment)
+        faults = deaths if kind is None else [*deaths, *unheard(kind, scene, moment)]
+        where = f"dead {death} {answers} at moment {moment} ({undisturbed.moments[moment - 1]})"
+        ending = scene.play(*faults, disk=disk)
+        assert ending.violation == "", f"{where}: {'; '.join(map(str, faults))}"
+        assert ending.lives == 1 + len(deaths), where
+        if kind is None:
             assert ending.account == undisturbed.account, where
             assert ending.trades == undisturbed.trades, where
         else:
-            faults = [crash(moment), *unheard(HARMFUL[how], scene, moment)]
-            ending = scene.play(*faults, disk=disk)
-            assert ending.violation == "", f"{where}: {'; '.join(map(str, faults))}"
-        assert ending.lives > 1, where
+            assert len(ending.struck) > len(deaths), f"{where}: every answer was heard"
 
 
 def moments_of(scene: Scene, part: int, parts: int) -> range:
@@ -86,47 +91,53 @@ def check_scene(scene: Scene) -> None:
     assert len({trade[0] for trade in ending.trades}) == 3
 
 
-@pytest.mark.parametrize("how", HARMLESS)
-def test_dead_at_some_moments(how: str) -> None:
+def test_a_position_that_stays_without_its_stop_would_be_found() -> None:
+    with mock.patch.multiple(protection, _protect=nothing, _watch_protection=nothing):
+        assert "I5" in made_up().play().violation
+
+
+def nothing(*_: object) -> None:
+    """Done instead of what should be done."""
+
+
+@pytest.mark.parametrize(("death", "answers"), WAYS)
+def test_dead_at_some_moments(death: str, answers: str) -> None:
     """A different residue for each way to die, so that together they cover more."""
-    dies(made_up(), moments_of(made_up(), list(HARMLESS).index(how), SOME), how)
+    way = WAYS.index((death, answers))
+    every = SOME if death == "once" or ANSWERS[answers] is None else 2 * SOME
+    dies(made_up(), moments_of(made_up(), 6 * way, every), death, answers)
 
 
-@pytest.mark.parametrize("how", [*HARMLESS, *HARMFUL])
-def test_dead_at_some_moments_on_postgresql(how: str, server_disk: ServerDisk) -> None:
+@pytest.mark.parametrize(("death", "answers"), WAYS)
+def test_dead_at_some_moments_on_postgresql(death: str, answers: str, server_disk: ServerDisk) -> None:
     every = SOME * 10
-    dies(made_up(), moments_of(made_up(), 20 + [*HARMLESS, *HARMFUL].index(how), every), how, server_disk)
+    dies(made_up(), moments_of(made_up(), 20 + WAYS.index((death, answers)), every), death, answers, server_disk)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("how", [*HARMLESS, *HARMFUL])
-def test_dead_at_every_fourth_moment_on_postgresql(how: str, server_disk: ServerDisk) -> None:
-    dies(made_up(), moments_of(made_up(), [*HARMLESS, *HARMFUL].index(how) % 4, 4), how, server_disk)
-
-
-@pytest.mark.parametrize("how", HARMFUL)
-def test_dead_at_some_moments_with_answers_unheard(how: str) -> None:
-    dies(made_up(), moments_of(made_up(), 10 + list(HARMFUL).index(how), SOME), how)
+@pytest.mark.parametrize(("death", "answers"), WAYS)
+def test_dead_at_every_fourth_moment_on_postgresql(death: str, answers: str, server_disk: ServerDisk) -> None:
+    dies(made_up(), moments_of(made_up(), WAYS.index((death, answers)) % 4, 4), death, answers, server_disk)
 
 
 @pytest.mark.recorded
 def test_dead_at_some_moments_of_recorded_candles(recorded_scene: Scene) -> None:
-    dies(recorded_scene, moments_of(recorded_scene, 3, SOME), "once")
+    dies(recorded_scene, moments_of(recorded_scene, 3, SOME), "once", "with all replies")
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("how", [*HARMLESS, *HARMFUL])
-def test_dead_at_every_moment(how: str, part: int) -> None:
-    dies(made_up(), moments_of(made_up(), part, PARTS), how)
+@pytest.mark.parametrize(("death", "answers"), WAYS)
+def test_dead_at_every_moment(death: str, answers: str, part: int) -> None:
+    dies(made_up(), moments_of(made_up(), part, PARTS), death, answers)
 
 
 @pytest.mark.soak
 @pytest.mark.recorded
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("how", [*HARMLESS, *HARMFUL])
-def test_dead_at_every_moment_of_recorded_candles(how: str, part: int, recorded_scene: Scene) -> None:
-    dies(recorded_scene, moments_of(recorded_scene, part, PARTS), how)
+@pytest.mark.parametrize(("death", "answers"), WAYS)
+def test_dead_at_every_moment_of_recorded_candles(death: str, answers: str, part: int, recorded_scene: Scene) -> None:
+    dies(recorded_scene, moments_of(recorded_scene, part, PARTS), death, answers)
 
 
 @pytest.fixture

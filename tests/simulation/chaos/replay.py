@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from tests.simulation.chaos.bot import Bot, Crash, Disk, Restless, the_disk
-from tests.simulation.chaos.faults import Schedule
+from tests.simulation.chaos.faults import Fault, Schedule
 from tests.simulation.chaos.judge import Judge
 from tests.simulation.chaos.run import quiet_logs
 from tests.simulation.chaos.scenario import Scenario
@@ -30,8 +30,9 @@ LIVES_MAX = 10
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a replay ended. violation: empty, or what was broken. moments: names of all at which the bot could have died.
 
-    requests: by moment, how many requests had been made. orders: purposes and final states of all that the exchange
-    took, sorted. trades: symbol, side, price and quantity of every fill, in order.
+    requests: by moment, how many requests had been made. struck: the faults that made a difference. orders: purposes
+    and final states of all that the exchange took, sorted. trades: symbol, side, price and quantity of every fill, in
+    order.
     """
 
     violation: str
@@ -39,6 +40,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     moments: tuple[str, ...]
     requests: tuple[int, ...]
     lives: int
+    struck: tuple[Fault, ...]
     orders: tuple[str, ...]
     trades: tuple[tuple[str, str, Decimal, Decimal], ...]
     log: tuple[str, ...]
@@ -97,6 +99,7 @@ class _Replay:
             moments=tuple(self._moments),
             requests=tuple(self._requests),
             lives=self._lives,
+            struck=tuple(world.strikes.struck),
             orders=tuple(sorted(f"{o.intent.purpose} {o.state}" for o in world.orders_of_bot())),
             trades=tuple((f.symbol, str(f.side), f.price, f.quantity) for f in world.fills.values()),
             log=tuple(world.log or ()),
@@ -116,6 +119,7 @@ class _Replay:
         except Crash:
             world.note(f"bot dies ({bot.death})")
             world.hang_up()
+            self.judge.dead()
             self.disk.revive()
             return None
         return bot
@@ -158,7 +162,7 @@ class _Replay:
                     await bot.pump(events)
             closed: list[Event] = [CandleClosed(time_ms=close_ms, candle=candle) for candle in candles]
             await bot.pump([ClockTick(time_ms=close_ms), *closed], may_wait=index % 3 != 0)
-            self.judge.books_add_up(bot)
+            self.judge.after_step(bot)
         if bot.line.has_uncommitted:
             await bot.pump([])
 
