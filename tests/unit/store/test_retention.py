@@ -39,6 +39,7 @@ from trading.engine import state as engine_state
 from trading.engine.state import EngineState, SymbolState
 from trading.store import recovery, retention
 from trading.store.batch import EquityPoint
+from trading.store.columns import metadata
 from trading.store.commands import finish_command, queue_command
 from trading.store.database import writing
 from trading.store.journal import Journal
@@ -47,6 +48,13 @@ from trading.store.retention import DAY_MS, Retention, prune
 from trading.store.schema_alerts import alert_deliveries
 
 LATER = T0 + 10_000 * DAY_MS
+GO_WITH_OTHERS = {"fills", "corrections", "alert_deliveries"}
+"""Tables whose rows are removed with those of another."""
+DO_NOT_GROW = {
+    *("meta", "commits", "account", "safety", "breaker", "latches", "processes", "facts", "password"),  # a row each
+    *("symbols", "leases", "alert_channels"),  # a row for each symbol, kind of work, channel
+    *("tokens", "sessions", "nonces"),  # bounded in number, or removed once they have ended (`trading.store.access`)
+}
 
 
 def _fill_database(journal: Journal) -> None:
@@ -160,6 +168,7 @@ def test_what_is_old_goes_and_what_is_needed_stays(place: Place, filled: Journal
     for table in ("account", "safety", "symbols", "latches", "processes", "meta"):
         assert len(tables(place)[table]) >= 1
     assert prune(filled.engine, LATER).rows == {}
+    assert {*pruned.rows, *GO_WITH_OTHERS, *DO_NOT_GROW} == set(metadata.tables), "a table without a retention"
 
 
 @pytest.mark.usefixtures("short_memory")
