@@ -209,11 +209,21 @@ def test_it_is_not_effective_while_an_answer_is_lost(tmp_path: Path, has_arrived
 
     bot.exchange.submit = lost  # type: ignore[method-assign]
     bot.exchange.before = before
+    looks: list[tuple[bool, bool]] = []
+    in_doubt: list[int] = []
+    poll = bot.manager.poll
+
+    async def watched_poll() -> None:
+        await poll()
+        looks.append((not entries(bot, OrderState.UNKNOWN, OrderState.OPEN)(), is_effective(tmp_path)()))
+
+    bot.manager.poll = watched_poll  # type: ignore[method-assign]
     known = lambda: bool(bot.manager.engine.state.safety.killed)  # noqa: E731
     seen: list[bool] = []
 
     def answer() -> None:
         seen.append(is_effective(tmp_path)())
+        in_doubt.append(len(looks))
         reachable.set()
 
     steps = (
@@ -224,6 +234,9 @@ def test_it_is_not_effective_while_an_answer_is_lost(tmp_path: Path, has_arrived
     assert run_with(bot, *steps) == ExitCode.OK
     assert seen == [False]
     assert Purpose.ENTRY not in resting(tmp_path)
+    # It looks twice a second: the look after which the sends are resolved says so, or the next one, within a second.
+    resolved = next(place for place, (is_resolved, _) in enumerate(looks) if is_resolved and place >= in_doubt[0])
+    assert any(says_so for _, says_so in looks[resolved : resolved + 2])
 
 
 @both_databases
