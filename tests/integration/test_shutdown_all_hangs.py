@@ -22,7 +22,7 @@ from trading.monitoring.alerts.rules import AlertRules
 from trading.monitoring.alerts.sender import AlertSender
 from trading.state import TradingState
 
-BUDGET_S = 2.0
+BUDGET_S = 1.0
 
 
 @pytest.mark.parametrize("policy", ["flatten", "keep"])

@@ -104,7 +104,7 @@ def nothing(*_: object) -> None:
 def test_dead_at_some_moments(death: str, answers: str) -> None:
     """A different residue for each way to die, so that together they cover more."""
     way = WAYS.index((death, answers))
-    every = SOME if death == "once" or ANSWERS[answers] is None else 2 * SOME
+    every = SOME if death == "once" or ANSWERS[answers] is None else 4 * SOME
     dies(made_up(), moments_of(made_up(), 6 * way, every), death, answers)
 
 
