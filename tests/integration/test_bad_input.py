@@ -18,6 +18,7 @@ from msgspec.structs import replace
 import trading.cli
 from tests.support.bots import ListFeed, Signals, calm_batches, make_bot
 from tests.support.builders import BTC, ENTER, ETH, MINUTE, T0
+from tests.support.ports import free_port
 from tests.support.processes import FIVE_MINUTES_MS, ROOT, START_MS, environment, lively_candles, tradebot
 from tests.unit.store.store_workers import BotRunning
 from trading.domain.candles import Candle
@@ -149,6 +150,20 @@ def test_a_database_that_cannot_be_used_is_named_and_left_as_it_is(
         after.pop(lock, None)
         before.pop(lock, None)
     assert after == before
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password_and_nothing_is_promised(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This bot has ended: only one that runs goes on by itself when the server is back."""
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://owner:correct-horse@127.0.0.1:{free_port()}/tradebot")
+    code, said = run(capsys, "--data-dir", str(folder / "data"))
+    assert code == ExitCode.FAILED
+    assert said.startswith("error: database tradebot on 127.0.0.1:")
+    assert "the server cannot be reached" in said
+    assert "correct-horse" not in said
+    assert "the bot goes on" not in said
+    assert said.endswith("; a running bot goes on by itself\n")
 
 
 def test_a_second_bot_is_refused_and_told_which_is_the_first(

@@ -10,7 +10,7 @@ from trading.store.server_errors import explain_server
 
 _DEFAULT = "see the error above; if it stays, restore a backup"
 _ADVICE = {
-    "SQLITE_FULL": ("the disk is full", "free some space; the bot goes on by itself"),
+    "SQLITE_FULL": ("the disk is full", "free some space; a running bot goes on by itself"),
     "SQLITE_BUSY": ("another process keeps it locked", "close other programs that have the file open"),
     "SQLITE_LOCKED": ("another process keeps it locked", "close other programs that have the file open"),
     "SQLITE_READONLY": ("it is read-only", "make the file and its folder writable for this user"),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 _BY_STATE = {
-    "53100": ("the server's disk is full", "free some space; the bot goes on by itself"),
+    "53100": ("the server's disk is full", "free some space; a running bot goes on by itself"),
     "53300": ("the server has no connection left", "close other programs or raise max_connections"),
     "55P03": ("another process keeps it locked", "look for long transactions in pg_stat_activity"),
     "57014": ("the server took too long", "look at the server's load and disk"),
-    "57P03": ("the server is starting or stopping", "wait; the bot goes on by itself"),
+    "57P03": ("the server is starting or stopping", "wait; a running bot goes on by itself"),
     "25006": ("the server takes no writes", "connect to the primary, not to a standby"),
     "28": ("the server does not accept the user or password", "check DATABASE_URL and pg_hba.conf"),
     "3D000": ("the server has no such database", "create it (createdb) or correct DATABASE_URL"),
     "42501": ("the user may not do this", "let the user of DATABASE_URL own the database"),
     "23": ("a record is in it already, or is not complete", "the last commit stands; nothing was written"),
-    "08": ("the connection was lost", "check the server and the network; the bot goes on by itself"),
-    "57P": ("the server ended the connection", "check the server; the bot goes on by itself"),
+    "08": ("the connection was lost", "check the server and the network; a running bot goes on by itself"),
+    "57P": ("the server ended the connection", "check the server; a running bot goes on by itself"),
 }
 # Where no connection came about, only the text says why.
 _BY_TEXT = {
@@ -27,7 +27,7 @@ _BY_TEXT = {
     "starting up": "57P03",
     "shutting down": "57P03",
 }
-_LOST = ("the server cannot be reached", "check the server and the network; the bot goes on by itself")
+_LOST = ("the server cannot be reached", "check the server and the network; a running bot goes on by itself")
 
 
 def explain_server(error: BaseException, where: object) -> str:
