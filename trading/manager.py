@@ -168,7 +168,8 @@ class TradingManager:
 
     def _resume_after(self) -> int | None:
         """The close time of the last candle handled. All candles of one time are committed together."""
-        handled = [s.last_close_ms for s in self.engine.state.symbols.values()]
+        known = self.engine.state.symbols
+        handled = [known[symbol].last_close_ms for symbol in known.keys() & self.config.instruments.keys()]
         return max(handled) if handled else self.feed.starts_after_ms
 
     # -- trading

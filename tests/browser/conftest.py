@@ -47,7 +47,7 @@ def watch(browser: Browser) -> Iterator[Open]:
         page.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """`tradebot run --dashboard` on the demo market, with trades and a position to show. To look at only."""
     if missing := why_not():

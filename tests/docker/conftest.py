@@ -78,10 +78,10 @@ def deploy_for_module(tmp_path_factory: pytest.TempPathFactory, image: str, requ
     return maker(tmp_path_factory.mktemp("module"), image, request)
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory, image: str, request: pytest.FixtureRequest) -> Deployment:
-    """A bot that trades, and its dashboard, for tests that leave both as they found them."""
-    deployment = maker(tmp_path_factory.mktemp("running"), image, request)()
+@pytest.fixture(scope="module")
+def running(deploy_for_module: Make) -> Deployment:
+    """A bot that trades, and its dashboard, for tests of one file that leave both as they found them."""
+    deployment = deploy_for_module()
     deployment.env_file(**LASTING)
     deployment.up()
     for service in ("trading-bot", "dashboard"):

@@ -228,7 +228,7 @@ def test_with_live_code_a_change_restarts_the_bot_and_sells_nothing(deploy: Make
     eventually(lambda: position_open(deployment), "something is held")
     with (deployment.folder / "trading" / "manager.py").open("a") as file:
         file.write('print("the change runs", flush=True)\n')
-    bot = deployment.id("trading-bot")
+    bot = deployment.container("trading-bot")
     eventually(lambda: "the change runs" in docker("logs", bot).splitlines(), "the change runs")
     eventually(lambda: deployment.events().count("bot.reconciled") == 2, "it goes on")
     assert sold_by_a_stop(deployment) == []

@@ -21,7 +21,7 @@ def test_a_secret_comes_from_a_file_that_only_the_user_of_the_image_reads(deploy
     eventually(lambda: "web.listening" in deployment.events("dashboard"), "the dashboard listens")
     mode = (secrets / "dashboard_password").stat()
     assert (mode.st_uid, mode.st_mode & 0o077) == (UID, 0)
-    assert "correct horse" not in docker("inspect", deployment.id("dashboard"))
+    assert "correct horse" not in docker("inspect", deployment.container("dashboard"))
     assert "web.first_login" not in deployment.events("dashboard")
 
 
@@ -44,7 +44,7 @@ def test_with_dockers_secrets_each_service_gets_its_own_alone(deploy: Make) -> N
     assert deployment.compose(*seen) == "dashboard_password"
     assert deployment.compose("exec", "-T", "trading-bot", "sh", "-c", "ls /run/secrets 2>/dev/null || true") == ""
     for service in ("dashboard", "trading-bot"):
-        assert "correct horse" not in docker("inspect", deployment.id(service))
+        assert "correct horse" not in docker("inspect", deployment.container(service))
     body = '{"password": "correct horse battery"}'
     login = f"http://127.0.0.1:{deployment.port}/api/v1/login"
     assert deployment.run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--json", body, login).stdout == "200"

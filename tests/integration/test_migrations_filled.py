@@ -195,7 +195,9 @@ def test_the_first_version_is_brought_up_to_date_by_a_start(place: Path, engine:
 
 def as_the_first_version(journal: Journal) -> list[Record]:
     """What is in a journal, without what the first version did not write."""
-    return [replace(r, first_fill_ms=None) if isinstance(r, Position) else r for r in journal.load()]
+    return [
+        replace(r, first_fill_ms=None, foreign_quantity=None) if isinstance(r, Position) else r for r in journal.load()
+    ]
 
 
 def goes_on(place: Path, original: Path, wanted: list[Any]) -> None:

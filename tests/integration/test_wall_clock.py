@@ -16,7 +16,7 @@ from tests.support.bots import ON_SERVER, both_databases_in_soak
 from tests.support.builders import BTC, D
 from tests.support.exchange_server import ExchangeServer, SocketExchange
 from tests.support.processes import BotProcess, on_server, rows, stored, until
-from tests.support.wall_bot import Eager, WallFeed, wall_manager
+from tests.support.wall_bot import QUICK, Eager, WallFeed, wall_manager
 from trading.clock import wall_ms
 from trading.domain.candles import Candle
 from trading.domain.decisions import Signal
@@ -212,3 +212,31 @@ def test_a_request_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
         assert code == ExitCode.LEFT_OPEN, "nothing was checked with the exchange"
         assert server.taken("account") == 1
         assert len(server.orders(Purpose.STOP)) == 1
+
+
+class Slow(SocketExchange):
+    """Whose account takes a little longer than `account_ms`, and less than a request may."""
+
+    async def account(self, token: int, now_ms: int) -> Sequence[Event]:
+        await asyncio.sleep(QUICK.account_ms / 1_000 + 0.3)
+        return await super().account(token, now_ms)
+
+
+def test_a_whole_bot_starts_although_the_account_is_slow(tmp_path: Path) -> None:
+    """Slower than questions are asked, as by default: a request may take twice as long as until the next one."""
+    with ExchangeServer({BTC.symbol: BTC}, {"USDT": D(10_000)}, D(100)) as server:
+        manager = wall_manager(tmp_path, Slow({BTC.symbol: BTC}, server.port), WallFeed(), Eager(), policy="keep")
+        manager.requests._timeout_s = 2 * QUICK.account_ms / 1_000
+
+        async def both() -> bool:
+            running = asyncio.create_task(manager.run())
+            for _ in range(150):
+                await asyncio.sleep(0.1)
+                if manager.engine.ready:
+                    break
+            ready = manager.engine.ready
+            manager.shutdown.request("test")
+            await running
+            return ready
+
+        assert asyncio.run(both()), f"not ready in 15 s, {server.taken('account')} questions answered"

@@ -49,7 +49,7 @@ def test_the_books_hold_whatever_is_reported(seed: int) -> None:
 
 def test_the_runs_come_through_what_they_are_there_to_check() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(10):
+    for seed in range(40):
         run = hostile(seed)
         seen["closed"] += run.engine.state.account.closed_positions if run.engine.state.account else 0
         seen.update(f"{o.intent.purpose} {o.state}" for o in run.engine.state.orders.values())

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 NO_ENGINE = "no Docker Engine answers here (with Compose 2.24 or newer, and Buildx)"
 UID = 1000
 PATIENCE_S = 120.0
-PAUSE_S = 0.25
+PAUSE_S = 0.4
 """Between two looks: each starts programs, and the machine has other things to do."""
 _NAME = "llm-tradebot-test"
 One = TypeVar("One")
@@ -162,15 +162,13 @@ class Deployment:
         """Start it."""
         self.compose("up", "--detach", *services, **options)
 
-    def id(self, service: str) -> str:
-        """The id of a service's container."""
-        labels = {"project": self.project, "service": service, "oneoff": "False"}
-        wanted = [f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels.items()]
-        return docker("ps", "--all", "--quiet", "--no-trunc", *wanted).splitlines()[0]
+    def container(self, service: str) -> str:
+        """The name of a service's container, by Compose's rule for the first of each."""
+        return f"{self.project}-{service}-1"
 
     def inspect(self, service: str) -> dict[str, Any]:
         """All that Docker knows of it."""
-        found: dict[str, Any] = json.loads(docker("inspect", self.id(service)))[0]
+        found: dict[str, Any] = json.loads(docker("inspect", self.container(service)))[0]
         return found
 
     def state(self, service: str) -> dict[str, Any]:
@@ -203,7 +201,7 @@ class Deployment:
 
     def log(self, service: str = "trading-bot") -> list[dict[str, Any]]:
         """The lines of its log that are JSON."""
-        done = subprocess.run(["docker", "logs", self.id(service)], check=True, capture_output=True, text=True)
+        done = subprocess.run(["docker", "logs", self.container(service)], check=True, capture_output=True, text=True)
         text = done.stdout + done.stderr
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 

@@ -29,7 +29,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     target_price where profit is taken, trail_distance how far the stop follows `high_water`. exit_reason is set once an
     exit has been decided; exit_retry_ms and stop_retry_ms are when a refused order may be tried again.
     unprotected_since_ms: since when more than dust is held without an acknowledged stop. orders_placed numbers the
-    position's orders.
+    position's orders. foreign_quantity: the most of the base coin that was seen in the account and is not the bot's;
+    None where that was never seen.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     exit_retry_ms: int = 0
     stop_retry_ms: int = 0
     orders_placed: int = 0
+    foreign_quantity: Decimal | None = None
     closed_ms: int | None = None
 
     @property

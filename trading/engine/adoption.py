@@ -45,10 +45,25 @@ def on_unremembered(desk: Desk, client_order_id: str) -> None:
 
 
 def adopt_report(desk: Desk, report: OrderReport) -> Order | None:
-    """Take an unremembered order in; None for one without our tag, which is none of our business."""
-    if not report.client_order_id.startswith(desk.tag) or report.symbol not in desk.config.instruments:
+    """Take an unremembered order in; None for one that has no part in what the bot does.
+
+    That is one without our tag, and one that has ended and that nothing explains: of a database that was lost, or long
+    forgotten. No record is made of it: the journal may have a better one.
+    """
+    order_id = report.client_order_id
+    if (
+        not order_id.startswith(desk.tag)
+        or report.symbol not in desk.config.instruments
+        or order_id in desk.noted_ended
+    ):
         return None
-    return _of_position(desk, report) or _unplaced(desk, report)
+    found = _of_position(desk, report)
+    if found is not None:
+        return found
+    if report.state.is_final:
+        _note_ended(desk, report)
+        return None
+    return _unplaced(desk, report)
 
 
 def oldest_first(desk: Desk, reports: Sequence[OrderReport]) -> Sequence[OrderReport]:
@@ -157,25 +172,34 @@ def _next_ids(desk: Desk, position: Position) -> Iterator[tuple[str, Purpose, in
             yield client_order_id(desk.config.bot_id, position.id, purpose, leg), purpose, leg
 
 
+def _note_ended(desk: Desk, report: OrderReport) -> None:
+    """Keep in mind an order that has ended and is not remembered; tell of one that has traded."""
+    desk.noted_ended[report.client_order_id] = None
+    if report.filled_quantity:
+        text = f"{report.client_order_id} ({_what(report)}) is not remembered; its coins are not traded"
+        desk.notify(Level.WARNING, NOT_REMEMBERED, text, report.symbol)
+
+
 def _unplaced(desk: Desk, report: OrderReport) -> Order:
-    """An order that nothing explains. A finished one is only noted; one that may still act waits for a person."""
+    """An order that nothing explains and that may still act: it waits for a person."""
     purpose = Purpose.ENTRY if report.side is Side.BUY else Purpose.EXIT
-    order = _order(desk, report, report.client_order_id, purpose, 0)
-    order = replace(order, code=NOT_REMEMBERED, message="bears our tag, but this database does not know it")
-    what = f"{report.side} {report.quantity} {report.symbol}, filled {report.filled_quantity}, {report.state}"
-    if report.state.is_final:
-        # What it bought or sold is not the bot's any more: the books that said so are lost.
-        order = replace(order, state=report.state)
-        if report.filled_quantity:
-            text = f"{order.id} ({what}) is of another database; its coins are not traded"
-            desk.notify(Level.WARNING, NOT_REMEMBERED, text, report.symbol)
-    else:
-        order = replace(order, state=OrderState.UNKNOWN)
-        text = f"{order.id} ({what}) is not known; no entries in {report.symbol} before `tradebot resolve {order.id}`"
-        desk.notify(Level.CRITICAL, NOT_REMEMBERED, text, report.symbol)
+    order = replace(
+        _order(desk, report, report.client_order_id, purpose, 0),
+        state=OrderState.UNKNOWN,
+        code=NOT_REMEMBERED,
+        message="bears our tag, but this database does not know it",
+    )
+    text = (
+        f"{order.id} ({_what(report)}) is not known; no entries in {report.symbol} before `tradebot resolve {order.id}`"
+    )
+    desk.notify(Level.CRITICAL, NOT_REMEMBERED, text, report.symbol)
     desk.state.put(order)
     desk.touch(report.symbol)
     return order
+
+
+def _what(report: OrderReport) -> str:
+    return f"{report.side} {report.quantity} {report.symbol}, filled {report.filled_quantity}, {report.state}"
 
 
 def _order(desk: Desk, report: OrderReport, position_id: str, purpose: Purpose, leg: int) -> Order:

@@ -35,7 +35,9 @@ def on_command(desk: Desk, command: Command) -> set[str]:
         case CommandKind.PROTECT:
             desk.protecting = True
             for position in list(desk.state.positions.values()):
-                desk.state.put(replace(position, exit_reason="", exit_retry_ms=0, stop_retry_ms=0))
+                # What was to be sold because the bot stops is kept; what a person or the market decided is sold later.
+                reason = "" if position.exit_reason == why else position.exit_reason
+                desk.state.put(replace(position, exit_reason=reason, exit_retry_ms=0, stop_retry_ms=0))
         case CommandKind.CANCEL_ORDER:
             order = desk.state.orders.get(command.target)
             if order is None or order.state.is_final:

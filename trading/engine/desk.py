@@ -20,6 +20,7 @@ from trading.safety.breaker import Finding, TripLevel
 from trading.safety.checks import Refusal, RiskView
 
 MINUTE_MS = 60_000
+QUESTIONS_KEPT = 20
 _LEVELS = {TripLevel.WARN: Level.WARNING, TripLevel.PAUSE: Level.CRITICAL, TripLevel.HALT: Level.CRITICAL}
 _VOLATILE = (
     "ready",
@@ -32,10 +33,14 @@ _VOLATILE = (
     "breaker_floor",
     "shortfalls",
     "short_since",
+    "answers",
+    "unread_since",
+    "put_off",
     "reconciled_ms",
     "next_token",
     "entry_times",
     "called_for_person",
+    "noted_ended",
     "bare_told",
 )
 
@@ -48,8 +53,11 @@ class Desk:
     of each symbol's base coin what the account last held, and the activity count that this takes in. steady: positions
     that had all they need when last looked at, and wait for nothing: until they or their orders change, there is
     nothing to plan. shortfalls: what the account last lacked of a position, and since when. short_since: since when
-    less is free than an exit wants to sell. called_for_person: orders in doubt of which a person has been told.
-    protecting: whether positions are only to get their stops, and none is to be closed: the bot is about to end.
+    less is free than an exit wants to sell. answers: how often the account was told. unread_since: since when an exit
+    waits for that, its stop gone. put_off: exits that wait with a stop in place until it is told again, and `answers`
+    then. called_for_person: orders in doubt of which a person has been told. noted_ended: ids of orders that had ended
+    before they were seen, and that nothing explains. protecting: whether positions are only to get their stops, and
+    none is to be closed: the bot is about to end.
     bare_told: when a person was last told that a position can neither be protected nor sold.
     """
 
@@ -71,9 +79,13 @@ class Desk:
         self.breaker_floor = ZERO
         self.shortfalls: dict[str, tuple[Decimal, int]] = {}
         self.short_since: dict[str, int] = {}
+        self.answers = 0
+        self.unread_since: dict[str, int] = {}
+        self.put_off: dict[str, int] = {}
         self.reconciled_ms = 0
         self.next_token = 1
         self.called_for_person: dict[str, None] = {}
+        self.noted_ended: dict[str, None] = {}
         self.bare_told: dict[str, int] = {}
         self.entry_times: deque[int] = deque()
         self._marked: dict[str, Any] = {}
@@ -179,16 +191,31 @@ class Desk:
             self.actions.append(QueryOrder(order.id, order.intent.symbol))
 
     def fetch_account(self) -> None:
-        """Ask for the account, unless a question with the same activity is unanswered."""
+        """Ask for the account, unless a question with the same activity has just been asked.
+
+        What was asked before may still be answered, however slow the exchange is.
+        """
         now = self.state.now_ms
         for asked_ms, activity in self.fetches.values():
             if activity == self.activity and now - asked_ms < self.config.timing.account_ms:
                 return
         token = self.next_token
         self.next_token += 1
-        self.fetches = {t: f for t, f in self.fetches.items() if now - f[0] < self.config.timing.account_ms}
         self.fetches[token] = (now, dict(self.activity))
+        while len(self.fetches) > QUESTIONS_KEPT:
+            del self.fetches[min(self.fetches)]
         self.actions.append(FetchAccount(token))
+
+    def take_answer(self, token: int) -> tuple[int, dict[str, int]] | None:
+        """When that question about the account was asked, and the activity then; None where its answer is no news.
+
+        An answer to a later question makes those to earlier ones old.
+        """
+        asked = self.fetches.pop(token, None)
+        if asked is not None:
+            self.answers += 1
+            self.fetches = {later: question for later, question in self.fetches.items() if later > token}
+        return asked
 
     def is_long_unknown(self, order: Order, at_ms: int) -> bool:
         """Whether at `at_ms` nothing had been heard of the order for as long as a position may be bare."""
@@ -203,6 +230,11 @@ class Desk:
         """What the account holds of the symbol's base coin, if that was asked for after the last activity on it."""
         activity, balance = self.holdings.get(symbol, (-1, None))
         return balance if activity == self.activity.get(symbol, 0) else None
+
+    def last_balance(self, symbol: str) -> Decimal | None:
+        """What the account last held of the symbol's base coin, locked or not, however long ago."""
+        known = self.holdings.get(symbol)
+        return known[1].total if known is not None else None
 
     def forget_balance(self, symbol: str) -> None:
         """Trust no balance of the symbol before it has been asked for again."""

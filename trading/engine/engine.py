@@ -42,7 +42,7 @@ from trading.engine.entries import DECISION_FAILED, on_signal
 from trading.engine.protection import on_position_candle, plan
 from trading.engine.quiet import QuietRange, QuietWorth, pass_over, quiet_range, quiet_worth
 from trading.engine.reconciliation import on_snapshot
-from trading.engine.starting import as_after_a_start, forget_the_future
+from trading.engine.starting import as_after_a_start, check_symbols, forget_the_future
 from trading.engine.state import EngineState, Record, SymbolState
 from trading.safety.breaker import DAY_MS
 
@@ -54,11 +54,15 @@ class Engine:
         config: instruments, capital, limits, bounds.
         signals: the decision path.
         state: restored from a journal, or None for a new one.
+
+    Raises:
+        InvalidInput: something is held, or on order, in a symbol that is not among the instruments.
     """
 
     def __init__(self, config: EngineConfig, signals: SignalSource, state: EngineState | None = None) -> None:
         self.state = state if state is not None else EngineState(config.bot_id)
         self.config = config
+        check_symbols(config, self.state)
         self._desk = Desk(config, self.state)
         self._signals = signals
         self._order_events: dict[type, Callable[[Desk, Any], str | None]] = {

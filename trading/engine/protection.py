@@ -22,6 +22,8 @@ from trading.engine.portfolio import close_position
 
 TRAIL_STEP = Decimal("0.1")
 RETRY_DOUBLINGS = 6
+SOON_MAX = 3
+"""How many times the bound of a bare position an exit waits at most after a stop was refused."""
 STUCK_MS = 60_000
 STUCK_AGAIN_MS = 600_000
 
@@ -56,7 +58,8 @@ def plan(desk: Desk, symbol: str) -> None:
         for order in entries:
             desk.cancel(order)
     # The stop stays until the entries can add nothing more: the time without one must not depend on them.
-    if position.exit_reason and not entries and desk.state.now_ms >= position.exit_retry_ms:
+    may_exit = bool(position.exit_reason) and not entries and desk.state.now_ms >= position.exit_retry_ms
+    if may_exit and not desk.protecting and not _is_put_off(desk, symbol):
         _exit(desk, position, stops, exits)
     else:
         _protect(desk, position, stops, exits)
@@ -111,27 +114,40 @@ def on_unfilled(desk: Desk, order: Order) -> None:
     position = desk.state.positions.get(order.intent.symbol)
     if position is None or position.id != order.intent.position_id or order.reported_filled:
         return
-    wait = desk.config.timing.exit_retry_ms
+    now = desk.state.now_ms
     if order.intent.purpose is Purpose.STOP:
+        retry_ms = now + desk.config.timing.exit_retry_ms
         if order.state is OrderState.REJECTED:
             position = request_exit(desk, position, "stop refused")
+            refused = _count_unfilled(desk, order, refused=True)
             # An exit that was refused often may wait for long where a stop rests meanwhile. Here none can.
-            soon = desk.state.now_ms + desk.config.timing.protect_ms
+            soon = now + desk.config.timing.protect_ms * min(refused, SOON_MAX)
             position = replace(position, exit_retry_ms=min(position.exit_retry_ms, soon))
+            retry_ms = now + _wait_ms(desk, refused)
         elif order.cancel_requested_ms is not None:
             return
-        desk.state.put(replace(position, stop_retry_ms=desk.state.now_ms + wait))
+        desk.state.put(replace(position, stop_retry_ms=retry_ms))
     elif order.intent.purpose is Purpose.EXIT:
-        ended = sum(
-            1
-            for o in desk.state.orders.values()
-            if o.intent.position_id == position.id
-            and o.intent.purpose is Purpose.EXIT
-            and o.state.is_final
-            and not o.reported_filled
-        )
-        wait *= 2 ** min(ended - 1, RETRY_DOUBLINGS)
-        desk.state.put(replace(position, exit_retry_ms=desk.state.now_ms + wait))
+        ended = _count_unfilled(desk, order)
+        desk.state.put(replace(position, exit_retry_ms=now + _wait_ms(desk, ended)))
+
+
+def _count_unfilled(desk: Desk, order: Order, *, refused: bool = False) -> int:
+    """How many orders of the same position and purpose have ended with nothing filled, or only those refused."""
+    intent = order.intent
+    return sum(
+        1
+        for o in desk.state.orders.values()
+        if o.intent.position_id == intent.position_id
+        and o.intent.purpose is intent.purpose
+        and (o.state is OrderState.REJECTED if refused else o.state.is_final)
+        and not o.reported_filled
+    )
+
+
+def _wait_ms(desk: Desk, failures: int) -> int:
+    """How long to wait after so many failures: twice as long after each."""
+    return desk.config.timing.exit_retry_ms * int(2 ** min(failures - 1, RETRY_DOUBLINGS))
 
 
 def _set_levels(desk: Desk, position: Position) -> Position:
@@ -211,6 +227,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
         if not _is_working(desk, order):
             desk.cancel(order)
     if stops or exits or _is_dust(desk, position, desk.held(position)):
+        desk.unread_since.pop(position.symbol, None)
         is_old = desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms
         if is_old and any(desk.is_long_unknown(order, desk.state.now_ms) for order in stops):
             desk.fetch_account()  # coins that no order locks are evidence
@@ -218,7 +235,13 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
     balance = desk.fresh_balance(position.symbol)
     if balance is None:
         desk.fetch_account()
+        since = desk.unread_since.setdefault(position.symbol, desk.state.now_ms)
+        if desk.state.now_ms - since > desk.config.timing.protect_ms:
+            desk.put_off[position.symbol] = desk.answers
+            del desk.unread_since[position.symbol]
+            _protect(desk, position, stops, exits)
         return
+    desk.unread_since.pop(position.symbol, None)
     instrument = desk.instrument(position.symbol)
     wanted = instrument.quantity_down(desk.held(position))
     quantity = min(wanted, instrument.quantity_down(balance.free))
@@ -229,6 +252,18 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
         return
     desk.short_since.pop(position.symbol, None)
     _place(desk, position, Purpose.EXIT, quantity, None)
+
+
+def _is_put_off(desk: Desk, symbol: str) -> bool:
+    """Whether the stop stays in place because the account could not be read when an exit had last taken it away."""
+    answers = desk.put_off.get(symbol)
+    if answers is None:
+        return False
+    if desk.answers > answers:
+        del desk.put_off[symbol]
+        return False
+    desk.fetch_account()
+    return True
 
 
 def _is_news(desk: Desk, symbol: str) -> bool:
@@ -294,7 +329,7 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
         return
     bare = desk.held(position)
     for order in desk.state.live_orders(symbol):
-        if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED:
+        if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED and not _is_idle(desk, order):
             bare -= order.remaining
     price = position.stop_price or desk.price(symbol) or position.average_entry
     since = position.unprotected_since_ms
@@ -305,6 +340,12 @@ def _watch_protection(desk: Desk, symbol: str) -> None:
     if since != position.unprotected_since_ms:
         desk.state.put(replace(position, unprotected_since_ms=since))
     _tell_if_stuck(desk, position, since)
+
+
+def _is_idle(desk: Desk, order: Order) -> bool:
+    """Whether it should fill at once, and has not for a while: it protects nothing."""
+    is_exit = order.intent.purpose is Purpose.EXIT
+    return is_exit and desk.state.now_ms - order.updated_ms > desk.config.timing.stop_fill_ms
 
 
 def _tell_if_stuck(desk: Desk, position: Position, since: int | None) -> None:

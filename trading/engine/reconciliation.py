@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from trading.domain.actions import Level
 from trading.domain.events import AccountSnapshot, OrderReport
 from trading.domain.instruments import ZERO
@@ -21,7 +23,7 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
 
     A symbol whose orders moved after the question was asked is not compared: its part of the answer is out of date.
     """
-    asked = desk.fetches.pop(snapshot.token, None)
+    asked = desk.take_answer(snapshot.token)
     if asked is None:
         return set()
     _, then = asked
@@ -42,6 +44,7 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
             elif desk.is_long_unknown(order, asked[0]) and _cannot_rest(desk, order):
                 never_arrived(desk, order, "the account holds its coins, and too few are locked for it to rest")
         if symbol not in outdated:
+            _note_foreign(desk, symbol)
             _compare_holding(desk, symbol)
     desk.reconciled_ms = desk.state.now_ms
     desk.ready = True
@@ -92,10 +95,25 @@ def _compare_holding(desk: Desk, symbol: str) -> None:
         book_shortfall(desk, position, missing, f"not in the account at {desk.state.now_ms}")
 
 
+def _note_foreign(desk: Desk, symbol: str) -> None:
+    """Coins beside the position that are not the bot's: the most that was seen while nothing was in doubt.
+
+    A balance may lag behind the trades. Too much only means that it proves less.
+    """
+    position = desk.state.positions.get(symbol)
+    if position is None or any(order.state not in ACKNOWLEDGED for order in desk.state.live_orders(symbol)):
+        return
+    _, balance = desk.holdings[symbol]
+    seen = max(balance.total - position.quantity, ZERO)
+    if position.foreign_quantity is None or seen > position.foreign_quantity:
+        desk.state.put(replace(position, foreign_quantity=seen))
+
+
 def _cannot_rest(desk: Desk, order: Order) -> bool:
     """Whether a stop's coins are there, and too few are locked for it to rest: on spot an order locks what it sells.
 
-    Should it come after all it is a late order: what it locks then is not the position's any more.
+    Coins that are not the bot's prove nothing: they would be there, too, if the stop had sold. Should it come after all
+    it is a late order: what it locks then is not the position's any more.
     """
     position = desk.state.positions.get(order.intent.symbol)
     _, balance = desk.holdings[order.intent.symbol]
@@ -103,8 +121,10 @@ def _cannot_rest(desk: Desk, order: Order) -> bool:
     return (
         is_stop
         and position is not None
+        and position.foreign_quantity is not None
         and balance.locked < order.remaining
         and balance.free >= desk.held(position) > 0
+        and balance.total >= position.foreign_quantity + desk.held(position)
     )
 
 

@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from trading.domain.errors import InvalidInput
 from trading.domain.orders import Order, OrderState
 from trading.engine import doubt
+from trading.engine.config import EngineConfig
 from trading.engine.desk import Desk
 from trading.engine.protection import RETRY_DOUBLINGS
+from trading.engine.state import EngineState
+
+
+def check_symbols(config: EngineConfig, state: EngineState) -> None:
+    """See that the bot still trades what it holds or has orders for: nobody would look after it.
+
+    Raises:
+        InvalidInput: it does not; the message says what there is.
+    """
+    left = [
+        f"{position.symbol}, of which {position.quantity.normalize():f} are held"
+        for _, position in sorted(state.positions.items())
+        if position.symbol not in config.instruments
+    ]
+    left += [
+        f"{order.intent.symbol}, whose {order.intent.purpose} order {order.id} is {order.state}"
+        for order in state.all_live_orders()
+        if order.intent.symbol not in config.instruments
+    ]
+    if left:
+        allowed = f"symbols that include {'; '.join(left)}: close it with them first"
+        raise InvalidInput("symbols", ", ".join(sorted(config.instruments)), allowed)
 
 
 def as_after_a_start(desk: Desk, order: Order) -> Order:

@@ -255,7 +255,7 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if desk.state.safety.order_failures:
         desk.state.put(replace(desk.state.safety, order_failures=0))
     position = desk.state.positions.get(intent.symbol)
-    if state is OrderState.REJECTED and position is not None:
+    if position is not None and (state is OrderState.REJECTED or position.id != intent.position_id):
         # It was taken for gone, and something else may have been bought instead: more than was meant is held.
         request_exit(desk, position, "late fill")
 

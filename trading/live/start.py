@@ -35,7 +35,8 @@ async def recover(manager: TradingManager) -> None:
     manager.phase = "recovering"
     await manager.database.start()
     if isinstance(manager.exchange, CandleDriven):
-        for symbol, known in sorted(manager.engine.state.symbols.items()):
+        for symbol in sorted(manager.engine.state.symbols.keys() & manager.config.instruments.keys()):
+            known = manager.engine.state.symbols[symbol]
             await manager.exchange.observe(symbol, known.last_close_ms, known.price)
     await manager.pump([Started(time_ms=manager.start_ms(), bot_id=manager.config.bot_id)])
     deadline = time.monotonic() + READY_WITHIN_SECONDS

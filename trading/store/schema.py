@@ -27,7 +27,7 @@ ALERT_TABLES = (alerts, alert_channels, alert_deliveries, leases)
 """Alerts and their way to the owner: commits add alerts, everything else is the sender's, whichever process that is."""
 
 APP = "llm-tradebot"
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0007"
 
 ONLY_ROW = 1
 KILL = "kill"
@@ -123,6 +123,7 @@ positions = Table(
     _ms("exit_retry_ms"),
     _ms("stop_retry_ms"),
     _count("orders_placed"),
+    _maybe_money("foreign_quantity"),
     _maybe_ms("closed_ms"),
 )
 Index("positions_by_close", positions.c.closed_ms)

@@ -188,10 +188,10 @@ def test_cancel_entries_leaves_stops_and_positions() -> None:
 def test_protect_takes_back_an_exit_that_was_not_sent_so_that_the_stop_rests_again() -> None:
     rig = Rig.holding()
     (stop,) = rig.engine.state.live_orders(BTC.symbol)
-    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    rig.command(CommandKind.CLOSE_ALL, reason="shutdown")
     rig.cancelled(stop.id)
     assert rig.fetched()
-    rig.command(CommandKind.PROTECT)
+    rig.command(CommandKind.PROTECT, reason="shutdown")
     assert not rig.position.exit_reason
     again = rig.one(Purpose.STOP)
     rig.accept(again)
@@ -220,7 +220,7 @@ def test_protect_puts_a_stop_on_what_an_exit_has_not_sold() -> None:
     assert rig.order(again).intent.quantity == 6
     rig.accept(again)
     rig.tick(60_000)
-    assert (rig.position.exit_reason, rig.state_of(again)) == ("", OrderState.OPEN)
+    assert rig.state_of(again) is OrderState.OPEN
 
 
 def test_protect_puts_a_stop_on_what_came_unplanned() -> None:
@@ -235,6 +235,18 @@ def test_protect_puts_a_stop_on_what_came_unplanned() -> None:
     rig.command(CommandKind.PROTECT)
     (late,) = [intent for intent in rig.submitted() if intent.purpose is Purpose.STOP]
     assert (late.quantity, late.stop_price) == (5, 95)
+
+
+def test_what_an_operator_had_sold_is_still_sold_after_a_stop_that_ran_out_of_time() -> None:
+    rig = Rig.holding()
+    rig.command(CommandKind.KILL)
+    rig.command(CommandKind.CLOSE_ALL, reason="kill --flatten")
+    rig.command(CommandKind.CLOSE_ALL, reason="shutdown")
+    rig.command(CommandKind.PROTECT, reason="shutdown")
+    again = rig.restarted()
+    again.snapshot()
+    assert again.position.exit_reason == "kill --flatten"
+    assert again.cancels()
 
 
 def test_a_stop_is_the_drivers_to_carry_out_and_nothing_is_told_of_it_as_refused() -> None:

@@ -356,3 +356,17 @@ def test_a_sale_after_the_close_is_the_owners() -> None:
     assert rig.is_flat
     assert "SOLD_NOT_HELD" in rig.notes()
     assert rig.cash == D(9_980) - D("0.098")
+
+
+def test_an_exit_that_is_accepted_and_does_not_fill_is_told() -> None:
+    rig = Rig.holding()
+    leaving = rig.leaving()
+    rig.accept(leaving)
+    told: list[str] = []
+    for _ in range(3_600):
+        rig.tick(1_000)
+        told += rig.notes()
+        if rig.queries():
+            rig.found(leaving, OrderState.OPEN)
+            told += rig.notes()
+    assert "UNPROTECTED" in told

@@ -122,3 +122,16 @@ def test_an_entry_whose_trades_are_shown_late_keeps_its_plan() -> None:
     rig.found(entry, OrderState.FILLED, "10", rig.a_fill(entry, "10", "100"))
     assert (rig.position.quantity, rig.position.exit_reason) == (10, "")
     assert rig.one(Purpose.STOP)
+
+
+def test_a_late_fill_of_an_entry_does_not_double_the_next_position() -> None:
+    """The exchange has told of it as cancelled, with nothing filled."""
+    rig = Rig.started()
+    first = rig.entered("100")
+    rig.command(CommandKind.CANCEL_ENTRIES)
+    rig.cancelled(first, "0")
+    assert rig.is_flat
+    rig.fill(rig.entered("100"), "10", "100")
+    rig.accept(rig.one(Purpose.STOP))
+    rig.fill(first, "10", "100")
+    assert rig.position.exit_reason == "late fill"
