@@ -139,11 +139,17 @@ def test_the_kill_switch_works_while_no_bot_runs(watch: Open, served: Served) ->
     expect(page.get_by_test_id("kill-switch")).to_contain_text("back again")
 
 
-def test_without_a_database_the_page_says_so(watch: Open, tmp_path: Path) -> None:
-    with serving(web_app(tmp_path, settings={"DASHBOARD_PASSWORD": PASSWORD})) as empty:
-        watched = watch(empty.address)
-        watched.expected += ["503"]
-        page = watched.open()
-        watched.log_in()
-        expect(page.get_by_test_id("no-status")).to_contain_text("there is no database")
-        expect(page.get_by_test_id("bot-state")).to_have_text("Not known")
+@pytest.fixture
+def without_database(tmp_path: Path) -> Iterator[Served]:
+    """A dashboard where no bot has run yet."""
+    with serving(web_app(tmp_path, settings={"DASHBOARD_PASSWORD": PASSWORD})) as server:
+        yield server
+
+
+def test_without_a_database_the_page_says_so(watch: Open, without_database: Served) -> None:
+    watched = watch(without_database.address)
+    watched.expected += ["503"]
+    page = watched.open()
+    watched.log_in()
+    expect(page.get_by_test_id("no-status")).to_contain_text("there is no database")
+    expect(page.get_by_test_id("bot-state")).to_have_text("Not known")

@@ -118,7 +118,8 @@ def on_unfilled(desk: Desk, order: Order) -> None:
     if order.intent.purpose is Purpose.STOP:
         retry_ms = now + desk.config.timing.exit_retry_ms
         if order.state is OrderState.REJECTED:
-            position = request_exit(desk, position, "stop refused")
+            if not desk.protecting:
+                position = request_exit(desk, position, "stop refused")
             refused = _count_unfilled(desk, order, refused=True)
             # An exit that was refused often may wait for long where a stop rests meanwhile. Here none can.
             soon = now + desk.config.timing.protect_ms * min(refused, SOON_MAX)
@@ -284,13 +285,17 @@ def _is_working(desk: Desk, stop: Order) -> bool:
 
 def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
     """Keep one stop resting for all that is held, at the price where it should be."""
-    if not desk.config.protect or position.stop_price is None or exits:
-        return
-    if desk.state.now_ms < position.stop_retry_ms:
+    if not desk.config.protect or position.stop_price is None or desk.state.now_ms < position.stop_retry_ms:
         return
     instrument = desk.instrument(position.symbol)
     quantity = min(instrument.quantity_down(desk.held(position)), instrument.max_quantity)
     if not quantity or not instrument.takes(quantity, position.stop_price):
+        return
+    if desk.protecting and position.foreign_quantity is not None and position.foreign_quantity < quantity:
+        # Nothing will be heard any more of what is in doubt. If it still locks the coins, or has sold them, one more
+        # stop is refused: so much is not there twice.
+        stops, exits = [o for o in stops if not _is_doubtful(o)], [o for o in exits if not _is_doubtful(o)]
+    if exits:
         return
     for stop in stops:
         fits = stop.remaining == quantity and stop.intent.stop_price == position.stop_price
@@ -298,6 +303,11 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
             desk.cancel(stop)
     if not stops:
         _place(desk, position, Purpose.STOP, quantity, position.stop_price)
+
+
+def _is_doubtful(order: Order) -> bool:
+    """Whether it may be there or not: its answer was lost, or a cancel of it has not been answered."""
+    return order.state is OrderState.UNKNOWN or order.cancel_requested_ms is not None
 
 
 def _place(desk: Desk, position: Position, purpose: Purpose, quantity: Decimal, stop_price: Decimal | None) -> None:

@@ -57,6 +57,12 @@ def _lock(engine: sa.Engine, wait_s: float) -> AbstractContextManager[None]:
     return MigrationLock(Path(location(engine)), wait_s)
 
 
+def let_idle(connection: sa.Connection) -> None:
+    """Let this transaction stand idle as long as its program needs between two statements. It must block no trading."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
 def check_readable(engine: sa.Engine) -> None:
     """Raise the `StoreError` that says why a reader cannot use this database, if it cannot."""
     revision = _revision(engine)
@@ -73,6 +79,7 @@ def _revision(engine: sa.Engine) -> str | None:
     """The schema's number, None where there are no tables at all. Only reads."""
     where = location(engine)
     with engine.connect().execution_options(read_only=True) as connection, connection.begin():
+        let_idle(connection)
         inspector = sa.inspect(connection)
         tables = inspector.get_table_names()
         if not tables:
@@ -140,6 +147,7 @@ def _upgrade(engine: sa.Engine) -> None:
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
+        let_idle(connection)
         if engine.dialect.name == "postgresql":
             _take_time(connection)
         try:

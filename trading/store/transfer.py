@@ -16,6 +16,7 @@ from trading.store import schema
 from trading.store.bot_lock import bot_lock
 from trading.store.database import location, open_database, open_reader, reading, writing
 from trading.store.errors import DatabaseUnusable
+from trading.store.migrate import let_idle
 from trading.store.rows import Row, without_nul
 from trading.store.schema import KILL, ONLY_ROW
 from trading.store.schema_alerts import alerts
@@ -87,9 +88,10 @@ def copy_into(
         InvalidInput: the target is not empty.
         StoreError: what arrived is not what was sent. The target is as it was.
     """
-    _take_time(source)
+    # One side waits while the other is at work.
+    let_idle(source)
     with writing(target) as new:
-        _take_time(new)
+        let_idle(new)
         _must_be_empty(new, location(target))
         return [_copy(source, new, table, on_rows) for table in schema.meta.metadata.sorted_tables]
 
@@ -159,12 +161,6 @@ def database_info(engine: sa.Engine) -> DatabaseInfo:
         bytes=_file_bytes(Path(location(engine))) if is_file else size,
         rows=rows,
     )
-
-
-def _take_time(connection: sa.Connection) -> None:
-    # One side waits while the other is at work.
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 def _must_be_empty(connection: sa.Connection, where: str) -> None:
