@@ -423,10 +423,3 @@ def test_fifty_orders_and_ten_positions_within_three_seconds(tmp_path: Path) -> 
     assert time.monotonic() - began[0] <= 3
     assert resting(tmp_path) == []
     assert bot.manager.engine.state.positions == {}
-
-
-def test_a_stop_whose_cancelling_is_in_doubt_at_the_end_is_sent_once_more(tmp_path: Path) -> None:
-    """From the cancel on everything is carried out and nothing is heard."""
-    bot = holding_bot(tmp_path, shutdown_timeout_s=2.0)
-    run_until(bot, has_handled(bot), lambda: leave_unheard(bot, "cancel"), stop(bot))
-    assert resting(tmp_path) == [Purpose.STOP, Purpose.STOP]

@@ -151,19 +151,12 @@ class CheckedEngine(Engine):
         assert intent.reduces
         assert intent.side is Side.SELL
         assert 0 < intent.quantity <= position.quantity
-        others = [
-            order
+        live = [
+            order.id
             for order in self.state.live_orders(intent.symbol)
-            if order.is_live
-            and order.intent.reduces
-            and not is_left_to_a_person(order)
-            and order.id != intent.client_order_id
+            if order.is_live and order.intent.reduces and not is_left_to_a_person(order)
         ]
-        if self._desk.protecting and position.foreign_quantity is not None:
-            # Where there are not twice as many coins, the exchange sees to it that none is sold twice.
-            assert position.foreign_quantity < intent.quantity or not others
-            others = [o for o in others if o.state is not OrderState.UNKNOWN and o.cancel_requested_ms is None]
-        assert not others, "two orders would sell the same coins"
+        assert live == [intent.client_order_id], "two orders would sell the same coins"
 
     def _check_entry(self, entered: str) -> None:
         safety, limits, account = self.state.safety, self.config.limits, self.state.account

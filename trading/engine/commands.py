@@ -33,11 +33,7 @@ def on_command(desk: Desk, command: Command) -> set[str]:
         case CommandKind.RECONCILE:
             desk.fetch_account()
         case CommandKind.PROTECT:
-            desk.protecting = True
-            for position in list(desk.state.positions.values()):
-                # What was to be sold because the bot stops is kept; what a person or the market decided is sold later.
-                reason = "" if position.exit_reason == why else position.exit_reason
-                desk.state.put(replace(position, exit_reason=reason, exit_retry_ms=0, stop_retry_ms=0))
+            _only_protect(desk, why)
         case CommandKind.CANCEL_ORDER:
             order = desk.state.orders.get(command.target)
             if order is None or order.state.is_final:
@@ -71,6 +67,16 @@ def _set_latches(desk: Desk, command: Command, why: str) -> None:
         safety = replace(safety, killed=why)
         desk.notify(Level.CRITICAL, "KILLED", told)
     desk.state.put(safety)
+
+
+def _only_protect(desk: Desk, why: str) -> None:
+    """Give every position its stop and begin no exit: what was to be sold for `why` is kept, the rest sold later."""
+    desk.protecting = True
+    for position in list(desk.state.positions.values()):
+        reason = "" if position.exit_reason == why else position.exit_reason
+        if reason:
+            desk.held_back[position.id] = None
+        desk.state.put(replace(position, exit_reason=reason, exit_retry_ms=0, stop_retry_ms=0))
 
 
 def _close(desk: Desk, symbols: list[str], reason: str) -> set[str]:

@@ -27,6 +27,7 @@ _VOLATILE = (
     "activity",
     "fetches",
     "holdings",
+    "foreign",
     "steady",
     "watched_account",
     "watched_day",
@@ -42,23 +43,32 @@ _VOLATILE = (
     "called_for_person",
     "noted_ended",
     "bare_told",
+    "held_back",
 )
 
 
 class Desk:
     """State and outbox of one engine. What is not in `state` is lost with the process, and may be.
 
-    activity: counts what happened to a symbol's orders; a balance is only trusted where it was asked for after the last
-    of it. fetches: the activity counts as of each unanswered `FetchAccount`, by token, and when it was asked. holdings:
-    of each symbol's base coin what the account last held, and the activity count that this takes in. steady: positions
-    that had all they need when last looked at, and wait for nothing: until they or their orders change, there is
-    nothing to plan. shortfalls: what the account last lacked of a position, and since when. short_since: since when
-    less is free than an exit wants to sell. answers: how often the account was told. unread_since: since when an exit
-    waits for that, its stop gone. put_off: exits that wait with a stop in place until it is told again, and `answers`
-    then. called_for_person: orders in doubt of which a person has been told. noted_ended: ids of orders that had ended
-    before they were seen, and that nothing explains. protecting: whether positions are only to get their stops, and
-    none is to be closed: the bot is about to end.
-    bare_told: when a person was last told that a position can neither be protected nor sold.
+    Attributes:
+        activity: counts what happened to a symbol's orders; a balance is only trusted where it was asked for after the
+            last of it.
+        fetches: of each question about the account that may still be answered, by token: when it was asked, and the
+            activity counts then.
+        answers: how often the account was told.
+        holdings: of each symbol's base coin what the account last held, and the activity count that this takes in.
+        foreign: how much of it was not the bot's, when nothing was being bought or in doubt.
+        steady: positions that had all they need when last looked at: until they or their orders change, there is
+            nothing to plan.
+        shortfalls: what the account last lacked of a position, and since when.
+        short_since: since when less is free than an exit wants to sell.
+        unread_since: since when an exit waits for the account to be told, its stop gone.
+        put_off: exits that wait for that with a stop in place, and `answers` when they began to.
+        called_for_person: orders in doubt of which a person has been told.
+        noted_ended: orders that had ended before they were seen, and that nothing explains.
+        bare_told: when a person was last told that a position can neither be protected nor sold.
+        protecting: the bot is about to end: positions are to get their stops; only what can have none is sold.
+        held_back: positions whose exits had been decided before that; they are sold after the next start.
     """
 
     def __init__(self, config: EngineConfig, state: EngineState) -> None:
@@ -73,6 +83,7 @@ class Desk:
         self.activity: dict[str, int] = {}
         self.fetches: dict[int, tuple[int, dict[str, int]]] = {}
         self.holdings: dict[str, tuple[int, Balance]] = {}
+        self.foreign: dict[str, Decimal] = {}
         self.steady: dict[str, Position] = {}
         self.watched_account: Account | None = None
         self.watched_day = -1
@@ -87,6 +98,7 @@ class Desk:
         self.called_for_person: dict[str, None] = {}
         self.noted_ended: dict[str, None] = {}
         self.bare_told: dict[str, int] = {}
+        self.held_back: dict[str, None] = {}
         self.entry_times: deque[int] = deque()
         self._marked: dict[str, Any] = {}
         self.mark()
@@ -230,11 +242,6 @@ class Desk:
         """What the account holds of the symbol's base coin, if that was asked for after the last activity on it."""
         activity, balance = self.holdings.get(symbol, (-1, None))
         return balance if activity == self.activity.get(symbol, 0) else None
-
-    def last_balance(self, symbol: str) -> Decimal | None:
-        """What the account last held of the symbol's base coin, locked or not, however long ago."""
-        known = self.holdings.get(symbol)
-        return known[1].total if known is not None else None
 
     def forget_balance(self, symbol: str) -> None:
         """Trust no balance of the symbol before it has been asked for again."""

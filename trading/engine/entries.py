@@ -76,7 +76,7 @@ def _enter(desk: Desk, candle: Candle, signal: Signal) -> None:
         stop_distance=sizing.stop_distance if sizing else None,
         target_distance=sizing.target_distance if sizing else None,
         trail_distance=sizing.trail_distance if sizing else None,
-        foreign_quantity=desk.last_balance(candle.symbol),
+        foreign_quantity=desk.foreign.get(candle.symbol),
     )
     refusal = desk.submit(
         OrderIntent(

@@ -50,6 +50,8 @@ def plan(desk: Desk, symbol: str) -> None:
     position = _decide_forced_exit(desk, position, entries, stops)
     is_untold = any(order.intent.position_id == position.id for order in desk.state.live_orders(symbol))
     if not (entries or stops or exits or is_untold) and _is_over(desk, position):
+        desk.unread_since.pop(symbol, None)
+        desk.put_off.pop(symbol, None)
         profit = close_position(desk, position)
         if profit is not None:
             after_trade(desk, lost=profit < 0)
@@ -59,7 +61,7 @@ def plan(desk: Desk, symbol: str) -> None:
             desk.cancel(order)
     # The stop stays until the entries can add nothing more: the time without one must not depend on them.
     may_exit = bool(position.exit_reason) and not entries and desk.state.now_ms >= position.exit_retry_ms
-    if may_exit and not desk.protecting and not _is_put_off(desk, symbol):
+    if may_exit and position.id not in desk.held_back and not _is_put_off(desk, symbol):
         _exit(desk, position, stops, exits)
     else:
         _protect(desk, position, stops, exits)
@@ -118,8 +120,8 @@ def on_unfilled(desk: Desk, order: Order) -> None:
     if order.intent.purpose is Purpose.STOP:
         retry_ms = now + desk.config.timing.exit_retry_ms
         if order.state is OrderState.REJECTED:
-            if not desk.protecting:
-                position = request_exit(desk, position, "stop refused")
+            position = request_exit(desk, position, "stop refused")
+            desk.held_back.pop(position.id, None)
             refused = _count_unfilled(desk, order, refused=True)
             # An exit that was refused often may wait for long where a stop rests meanwhile. Here none can.
             soon = now + desk.config.timing.protect_ms * min(refused, SOON_MAX)
@@ -129,8 +131,11 @@ def on_unfilled(desk: Desk, order: Order) -> None:
             return
         desk.state.put(replace(position, stop_retry_ms=retry_ms))
     elif order.intent.purpose is Purpose.EXIT:
-        ended = _count_unfilled(desk, order)
-        desk.state.put(replace(position, exit_retry_ms=now + _wait_ms(desk, ended)))
+        wait_ms = _wait_ms(desk, _count_unfilled(desk, order))
+        if position.stop_retry_ms > now:
+            # No stop will rest meanwhile.
+            wait_ms = min(wait_ms, desk.config.timing.protect_ms * SOON_MAX)
+        desk.state.put(replace(position, exit_retry_ms=now + wait_ms))
 
 
 def _count_unfilled(desk: Desk, order: Order, *, refused: bool = False) -> int:
@@ -237,7 +242,8 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
     if balance is None:
         desk.fetch_account()
         since = desk.unread_since.setdefault(position.symbol, desk.state.now_ms)
-        if desk.state.now_ms - since > desk.config.timing.protect_ms:
+        # Longer than a request may take: else an exchange that is slow would never be sold at.
+        if desk.state.now_ms - since > desk.config.timing.protect_ms + desk.config.timing.account_ms:
             desk.put_off[position.symbol] = desk.answers
             del desk.unread_since[position.symbol]
             _protect(desk, position, stops, exits)
@@ -285,17 +291,13 @@ def _is_working(desk: Desk, stop: Order) -> bool:
 
 def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
     """Keep one stop resting for all that is held, at the price where it should be."""
-    if not desk.config.protect or position.stop_price is None or desk.state.now_ms < position.stop_retry_ms:
+    if not desk.config.protect or position.stop_price is None or exits:
+        return
+    if desk.state.now_ms < position.stop_retry_ms:
         return
     instrument = desk.instrument(position.symbol)
     quantity = min(instrument.quantity_down(desk.held(position)), instrument.max_quantity)
     if not quantity or not instrument.takes(quantity, position.stop_price):
-        return
-    if desk.protecting and position.foreign_quantity is not None and position.foreign_quantity < quantity:
-        # Nothing will be heard any more of what is in doubt. If it still locks the coins, or has sold them, one more
-        # stop is refused: so much is not there twice.
-        stops, exits = [o for o in stops if not _is_doubtful(o)], [o for o in exits if not _is_doubtful(o)]
-    if exits:
         return
     for stop in stops:
         fits = stop.remaining == quantity and stop.intent.stop_price == position.stop_price
@@ -303,11 +305,6 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
             desk.cancel(stop)
     if not stops:
         _place(desk, position, Purpose.STOP, quantity, position.stop_price)
-
-
-def _is_doubtful(order: Order) -> bool:
-    """Whether it may be there or not: its answer was lost, or a cancel of it has not been answered."""
-    return order.state is OrderState.UNKNOWN or order.cancel_requested_ms is not None
 
 
 def _place(desk: Desk, position: Position, purpose: Purpose, quantity: Decimal, stop_price: Decimal | None) -> None:

@@ -96,16 +96,17 @@ def _compare_holding(desk: Desk, symbol: str) -> None:
 
 
 def _note_foreign(desk: Desk, symbol: str) -> None:
-    """Coins beside the position that are not the bot's: the most that was seen while nothing was in doubt.
+    """Coins that are not the bot's, while nothing is bought or in doubt; beside a position the most that was seen.
 
     A balance may lag behind the trades. Too much only means that it proves less.
     """
+    for order in desk.state.live_orders(symbol):
+        if order.intent.purpose is Purpose.ENTRY or order.state not in ACKNOWLEDGED or order.has_unseen_fills:
+            return
     position = desk.state.positions.get(symbol)
-    if position is None or any(order.state not in ACKNOWLEDGED for order in desk.state.live_orders(symbol)):
-        return
     _, balance = desk.holdings[symbol]
-    seen = max(balance.total - position.quantity, ZERO)
-    if position.foreign_quantity is None or seen > position.foreign_quantity:
+    seen = desk.foreign[symbol] = max(balance.total - (position.quantity if position is not None else ZERO), ZERO)
+    if position is not None and (position.foreign_quantity is None or seen > position.foreign_quantity):
         desk.state.put(replace(position, foreign_quantity=seen))
 
 

@@ -30,7 +30,7 @@ def check_symbols(config: EngineConfig, state: EngineState) -> None:
         if order.intent.symbol not in config.instruments
     ]
     if left:
-        allowed = f"symbols that include {'; '.join(left)}: close it with them first"
+        allowed = f"symbols that include {'; '.join(left)}: close or resolve it with them first"
         raise InvalidInput("symbols", ", ".join(sorted(config.instruments)), allowed)
 
 

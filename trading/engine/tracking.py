@@ -18,7 +18,7 @@ from trading.domain.events import (
 )
 from trading.domain.instruments import ZERO
 from trading.domain.orders import IN_DOUBT, NOT_SENT, Fill, Order, OrderIntent, OrderState, OrderType, Purpose, Side
-from trading.engine.adoption import adopt_report, is_not_ours, on_unremembered
+from trading.engine.adoption import RESOLVED, adopt_report, is_not_ours, on_unremembered
 from trading.engine.breaker import after_lost_answer, after_refusal
 from trading.engine.desk import Desk
 from trading.engine.doubt import mark_unknown
@@ -255,7 +255,8 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if desk.state.safety.order_failures:
         desk.state.put(replace(desk.state.safety, order_failures=0))
     position = desk.state.positions.get(intent.symbol)
-    if position is not None and (state is OrderState.REJECTED or position.id != intent.position_id):
+    is_of_before = position is not None and position.id != intent.position_id and order.code != RESOLVED
+    if position is not None and (state is OrderState.REJECTED or is_of_before):
         # It was taken for gone, and something else may have been bought instead: more than was meant is held.
         request_exit(desk, position, "late fill")
 

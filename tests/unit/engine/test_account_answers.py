@@ -31,7 +31,7 @@ def test_the_stop_goes_back_when_the_account_cannot_be_read_and_stays_until_it_c
         if rig.submitted():
             break
         rig.tick(1_000)
-    bound_ms = rig.engine.config.timing.protect_ms
+    bound_ms = rig.engine.config.timing.protect_ms + rig.engine.config.timing.account_ms
     assert rig.now - since <= bound_ms + 1_000
     again = rig.one(Purpose.STOP)
     rig.accept(again)
@@ -77,3 +77,21 @@ def test_an_account_that_takes_six_seconds_lets_the_bot_start() -> None:
     rig.send(Started(time_ms=rig.now, bot_id=BOT))
     answer_after(rig, 6_000, 120, USDT="10000")
     assert rig.engine.ready, "20 true answers, and it has not been told the account's state"
+
+
+def test_an_exit_that_waited_leaves_nothing_behind_for_the_next_position() -> None:
+    rig = bare_rig()
+    for _ in range(30):
+        rig.tick(1_000)
+        if rig.submitted():
+            break
+    again = rig.one(Purpose.STOP)
+    rig.accept(again)
+    rig.triggered(again)
+    rig.fill(again, "10", "95")
+    assert rig.is_flat
+    rig.fill(rig.entered("100"), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    assert rig.cancels() == [stop]

@@ -206,3 +206,12 @@ def test_a_stop_that_was_moved_very_often_while_nothing_could_be_stored_is_recog
     assert live.id == later[0].client_order_id
     assert live.code == ""
     assert again.submitted() == []
+
+
+def test_a_purchase_that_is_adopted_beside_a_position_is_kept() -> None:
+    rig = Rig.holding()
+    rig.command(CommandKind.RECONCILE)
+    rig.snapshot(report(), *rig._own_reports())
+    rig.command(CommandKind.RESOLVE, LOST, "adopt")
+    rig.fill(LOST, "2", "99")
+    assert (rig.position.quantity, rig.position.exit_reason) == (12, "")

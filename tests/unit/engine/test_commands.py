@@ -264,32 +264,18 @@ def test_entries_latched_off_stay_off_in_this_process() -> None:
     assert vetoed(rig) == "ENTRIES_LATCHED"
 
 
-def in_doubt_at_the_end(owned: str) -> Rig:
-    """A bot that is about to end, with a stop whose cancel was sent and not answered."""
-    rig = Rig.started(USDT="10000", BTC=owned)
-    rig.fill(rig.entered("100"), "10", "100")
-    rig.accept(rig.one(Purpose.STOP))
-    rig.command(CommandKind.CLOSE_ALL, reason="shutdown")
-    assert rig.cancels()
-    rig.command(CommandKind.PROTECT, reason="shutdown")
-    return rig
-
-
-def test_a_stop_whose_cancelling_is_in_doubt_is_sent_once_more_at_the_end() -> None:
-    """If it rests still, its coins are locked, and the exchange refuses a second one: that is no reason to sell."""
-    rig = in_doubt_at_the_end("0")
-    again = rig.one(Purpose.STOP)
-    rig.reject(again)
-    assert (rig.position.exit_reason, rig.cancels(), rig.submitted()) == ("", [], [])
-
-
-def test_no_second_stop_is_sent_where_the_owners_coins_would_do_for_it() -> None:
-    assert in_doubt_at_the_end("10").submitted() == []
-
-
-def test_a_stop_goes_beside_a_sale_of_which_nothing_is_heard_at_the_end() -> None:
-    """If the coins are sold, it is refused."""
+@pytest.mark.parametrize("decided", ["by the stop of the bot", "by a person before"])
+def test_what_can_have_no_stop_at_the_end_is_sold(decided: str) -> None:
+    """The price is beyond the stop."""
     rig = Rig.holding()
-    rig.unknown(rig.leaving())
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    if decided == "by a person before":
+        rig.command(CommandKind.CLOSE_ALL, reason="kill --flatten")
+    rig.command(CommandKind.CLOSE_ALL, reason="shutdown")
+    rig.cancelled(stop.id)
     rig.command(CommandKind.PROTECT, reason="shutdown")
-    assert rig.one(Purpose.STOP)
+    again = rig.one(Purpose.STOP)
+    rig.reject(again, "would trigger immediately")
+    assert rig.fetched()
+    rig.snapshot()
+    assert rig.one(Purpose.EXIT)

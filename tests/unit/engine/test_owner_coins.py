@@ -6,7 +6,7 @@ from tests.support.builders import D
 from tests.support.rig import Rig
 from trading.domain.actions import CancelOrder, FetchAccount, QueryOrder, SubmitOrder
 from trading.domain.events import AccountSnapshot
-from trading.domain.orders import Purpose
+from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Balance
 
 
@@ -31,3 +31,45 @@ def test_the_owners_coins_do_not_prove_that_a_stop_never_arrived() -> None:
             elif isinstance(action, FetchAccount):
                 balances = {"USDT": Balance(D(9_980)), "BTC": Balance(D(50))}
                 todo += rig.send(AccountSnapshot(time_ms=rig.now, token=action.token, balances=balances))
+
+
+def test_coins_of_a_position_of_before_are_not_taken_for_the_owners() -> None:
+    """The account was last told while they were held."""
+    rig = Rig.started(USDT="10000", BTC="3")
+    rig.fill(rig.entered("100"), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.snapshot_again(rig.report(stop, OrderState.OPEN), USDT="9000", BTC="13")
+    assert rig.position.foreign_quantity == 3
+    rig.fill(stop, "10", "98")
+    assert rig.is_flat
+    rig.fill(rig.entered("100"), "5", "100")
+    assert rig.position.foreign_quantity == 3
+
+
+def test_coins_that_are_being_bought_are_not_taken_for_the_owners() -> None:
+    rig = Rig.started(USDT="10000")
+    entry = rig.entered("100")
+    rig.fill(entry, "4", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    shown = rig.report(stop, OrderState.OPEN), rig.report(entry, OrderState.PARTIALLY_FILLED, "4")
+    rig.snapshot_again(*shown, USDT="9000", BTC="10")
+    assert rig.position.foreign_quantity == 0
+
+
+def test_coins_that_an_exit_was_told_of_are_not_taken_for_the_owners() -> None:
+    rig = Rig.holding()
+    rig.fill(rig.leaving(), "10", "100")
+    rig.fill(rig.entered("100"), "10", "100")
+    assert rig.position.foreign_quantity == 0
+    rig.unknown(rig.one(Purpose.STOP))
+    for _ in range(60):
+        rig.tick(1_000)
+        for order_id in rig.queries():
+            rig.absent(order_id, conclusive=False)
+        if rig.fetched():
+            rig.snapshot()
+        if rig.submitted():
+            break
+    assert rig.one(Purpose.EXIT), "the account shows that the stop never arrived"
