@@ -38,7 +38,7 @@ page: $(PAGE) ## build the dashboard's page, if its sources have changed
 
 # Three at once on two cores: processes and containers under test spend much of their time waiting.
 test: $(VENV)/.ready-dev $(PAGE) ## run the tests (within 12 minutes on two cores)
-	$(PY) -m pytest -n 3 --dist worksteal -m "not soak" $(ARGS)
+	$(PY) -m pytest -n 3 --dist worksteal -m "not soak and not long" $(ARGS)
 
 soak: $(VENV)/.ready-dev $(PAGE) ## run the tests' long counts, with new random cases each time
 	$(PY) -m pytest -n 2 --dist worksteal --timeout 0 --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)

@@ -126,6 +126,7 @@ def check_killed(deploy: Make, rows_: int, kills: int, pause_s: float = 0) -> No
         assert found[name] == expected, name
 
 
+@pytest.mark.long
 def test_killed_by_the_host_it_comes_back_and_ends_as_if_nothing_had_been(deploy: Make) -> None:
     check_killed(deploy, 900, 3)
 

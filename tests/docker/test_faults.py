@@ -48,6 +48,7 @@ def heard(deployment: Deployment) -> list[str]:
     return [str(json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
 
 
+@pytest.mark.long
 def test_a_loop_that_hangs_ends_by_its_watchdog_and_is_back(deploy: Make) -> None:
     deployment = faulty(deploy(files=("faulty.yml",)))
     before = deployment.state("trading-bot")["StartedAt"]
@@ -99,6 +100,7 @@ def check_slow(deployment: Deployment) -> None:
     assert (held(deployment.data), open_orders(deployment.data)) == ({}, [])
 
 
+@pytest.mark.long
 def test_a_stop_while_the_exchange_hangs_or_is_slow_is_flat_or_says_what_is_left(deploy: Make) -> None:
     """And leaves the stops in place: also where what it asks for would be done, and only the answers come too late."""
     cases: dict[str, Callable[[Deployment], None]] = {

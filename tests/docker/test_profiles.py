@@ -43,6 +43,7 @@ def on_postgres(deploy_for_module: Make) -> Deployment:
     return deployment
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_costs_no_order_and_no_fill(on_postgres: Deployment) -> None:
     """It publishes no port. While it is away nothing is opened; afterwards the bot goes on by itself."""
     bot = on_postgres
@@ -69,6 +70,7 @@ def test_a_server_that_is_away_costs_no_order_and_no_fill(on_postgres: Deploymen
     assert sorted(booked) == sorted(traded)
 
 
+@pytest.mark.long
 def test_a_backup_from_the_server(on_postgres: Deployment) -> None:
     made = Path(on_postgres.run("scripts/backup.sh").stdout.splitlines()[-1])
     assert {file.name for file in check_backup(made).files} == {"tradebot.db", "paper-exchange.db"}

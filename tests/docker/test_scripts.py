@@ -85,6 +85,7 @@ def revision(deployment: Deployment) -> str:
     return str(rows(deployment.data / "tradebot.db", "SELECT version_num FROM alembic_version")[0][0])
 
 
+@pytest.mark.long
 def test_an_update_migrates_and_sells_nothing_and_can_be_undone(
     deployed: Deployment, image: str, tmp_path: Path
 ) -> None:
@@ -108,6 +109,7 @@ def test_an_update_migrates_and_sells_nothing_and_can_be_undone(
     assert stopped(deployed) in (ExitCode.OK, ExitCode.LEFT_OPEN)
 
 
+@pytest.mark.long
 def test_an_update_that_fails_goes_back_by_itself(deployed: Deployment, image: str, tmp_path: Path) -> None:
     """It migrates, and then the dashboard does not come up."""
     broken = "RUN echo 'raise SystemExit(7)' >/app/trading/web/server.py"
@@ -218,6 +220,7 @@ def test_deploy_local_builds_and_starts_and_says_how_to_log_in(deploy: Make) -> 
         docker("image", "rm", "--force", name, check=False)
 
 
+@pytest.mark.long
 def test_with_live_code_a_change_restarts_the_bot_and_sells_nothing(deploy: Make) -> None:
     deployment = deploy(files=("docker-compose.dev.yml",))
     # The page of this tree; where there is none the script builds it first.
@@ -303,6 +306,7 @@ def test_the_test_of_a_deployment_works_and_fails_where_it_is_broken(deploy: Mak
     assert "dashboard" in complaint
 
 
+@pytest.mark.long
 def test_the_test_of_health_checks_works_and_fails_where_they_are_broken(deploy: Make) -> None:
     blind = "services: {trading-bot: {healthcheck: {test: [CMD, 'true']}}}\n"
     said, complaint = run_whole_and_broken(deploy, "test-health-checks", blind)
