@@ -168,8 +168,7 @@ class TradingManager:
 
     def _resume_after(self) -> int | None:
         """The close time of the last candle handled. All candles of one time are committed together."""
-        known = self.engine.state.symbols
-        handled = [known[symbol].last_close_ms for symbol in known.keys() & self.config.instruments.keys()]
+        handled = [known.last_close_ms for known in self.engine.state.symbols.values()]
         return max(handled) if handled else self.feed.starts_after_ms
 
     # -- trading

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bots import ListFeed, Signals, calm_batches, make_bot
-from tests.support.builders import BTC, ENTER, ETH, T0, config
+from tests.support.builders import BTC, ENTER, ETH, MINUTE, T0, config
 from tests.support.rig import Rig
 from trading.domain.errors import InvalidInput
 from trading.exit_codes import ExitCode
@@ -52,3 +52,17 @@ def test_an_order_in_a_symbol_that_was_taken_out_is_refused_by_name() -> None:
     entry = rig.entered()
     with pytest.raises(InvalidInput, match=f"BTC/USDT, whose entry order {entry} is open"):
         rig.restarted(ONLY_ETH)
+
+
+def test_other_symbols_do_not_take_the_markets_time_back(tmp_path: Path) -> None:
+    """Else what is decided on an early candle would be bought as of the last one that was seen."""
+    first = make_bot(
+        tmp_path, ListFeed(calm_batches(9, [BTC.symbol])), Signals({}), settings=ONLY_BTC, stop_at_end=True
+    )
+    assert first.run() == ExitCode.OK
+    early = Signals({(ETH.symbol, T0 + 3 * MINUTE): ENTER})
+    again = make_bot(
+        tmp_path, ListFeed(calm_batches(9, [ETH.symbol])), early, settings=ONLY_ETH, stop_at_end=True, policy="keep"
+    )
+    assert again.run() == ExitCode.OK
+    assert again.manager.engine.state.orders == {}

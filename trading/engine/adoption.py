@@ -173,9 +173,9 @@ def _next_ids(desk: Desk, position: Position) -> Iterator[tuple[str, Purpose, in
 
 
 def _note_ended(desk: Desk, report: OrderReport) -> None:
-    """Keep in mind an order that has ended and is not remembered; tell of one that has traded."""
+    """Keep in mind an order that has ended and is not remembered; tell a new database of one that has traded."""
     desk.noted_ended[report.client_order_id] = None
-    if report.filled_quantity:
+    if report.filled_quantity and desk.is_new:
         text = f"{report.client_order_id} ({_what(report)}) is not remembered; its coins are not traded"
         desk.notify(Level.WARNING, NOT_REMEMBERED, text, report.symbol)
 

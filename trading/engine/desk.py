@@ -66,9 +66,10 @@ class Desk:
         put_off: exits that wait for that with a stop in place, and `answers` when they began to.
         called_for_person: orders in doubt of which a person has been told.
         noted_ended: orders that had ended before they were seen, and that nothing explains.
+        is_new: the account was told for the first time in this database: what ended before is news.
         bare_told: when a person was last told that a position can neither be protected nor sold.
         protecting: the bot is about to end: positions are to get their stops; only what can have none is sold.
-        held_back: positions whose exits had been decided before that; they are sold after the next start.
+        held_back: positions whose exits had been decided before that; with a stop they are sold after the next start.
     """
 
     def __init__(self, config: EngineConfig, state: EngineState) -> None:
@@ -97,6 +98,7 @@ class Desk:
         self.next_token = 1
         self.called_for_person: dict[str, None] = {}
         self.noted_ended: dict[str, None] = {}
+        self.is_new = False
         self.bare_told: dict[str, int] = {}
         self.held_back: dict[str, None] = {}
         self.entry_times: deque[int] = deque()

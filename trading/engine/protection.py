@@ -55,13 +55,16 @@ def plan(desk: Desk, symbol: str) -> None:
         profit = close_position(desk, position)
         if profit is not None:
             after_trade(desk, lost=profit < 0)
+        if symbol not in desk.foreign:
+            desk.fetch_account()  # what is there is not the bot's: known before it buys again
         return
     if position.exit_reason or desk.is_stopped:
         for order in entries:
             desk.cancel(order)
     # The stop stays until the entries can add nothing more: the time without one must not depend on them.
     may_exit = bool(position.exit_reason) and not entries and desk.state.now_ms >= position.exit_retry_ms
-    if may_exit and position.id not in desk.held_back and not _is_put_off(desk, symbol):
+    may_wait = position.id in desk.held_back and not _too_small_to_protect(desk, position)
+    if may_exit and not may_wait and not _is_put_off(desk, symbol):
         _exit(desk, position, stops, exits)
     else:
         _protect(desk, position, stops, exits)

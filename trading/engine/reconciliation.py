@@ -27,6 +27,7 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
     if asked is None:
         return set()
     _, then = asked
+    desk.is_new = desk.state.account is None
     _open_account(desk, snapshot)
     news = [report for report in snapshot.orders if not is_known(desk, report)]
     touched = {symbol for report in oldest_first(desk, news) if (symbol := apply_report(desk, report)) is not None}
@@ -96,17 +97,25 @@ def _compare_holding(desk: Desk, symbol: str) -> None:
 
 
 def _note_foreign(desk: Desk, symbol: str) -> None:
-    """Coins that are not the bot's, while nothing is bought or in doubt; beside a position the most that was seen.
+    """Coins that are not the bot's, while nothing is being bought or in doubt.
 
-    A balance may lag behind the trades. Too much only means that it proves less.
+    A balance may lag behind the trades, or run ahead of what is known: beside a position it counts as less only where
+    it shows that the coins of the position's stop are there, locked. Too much only means that it proves less.
     """
     for order in desk.state.live_orders(symbol):
         if order.intent.purpose is Purpose.ENTRY or order.state not in ACKNOWLEDGED or order.has_unseen_fills:
             return
     position = desk.state.positions.get(symbol)
     _, balance = desk.holdings[symbol]
-    seen = desk.foreign[symbol] = max(balance.total - (position.quantity if position is not None else ZERO), ZERO)
-    if position is not None and (position.foreign_quantity is None or seen > position.foreign_quantity):
+    if position is None:
+        desk.foreign[symbol] = balance.total
+        return
+    seen, known = max(balance.total - position.quantity, ZERO), position.foreign_quantity
+    rests = sum((order.remaining for order in desk.state.live_orders(symbol)), ZERO)
+    if known is not None and seen < known and not 0 < rests <= balance.locked:
+        seen = known
+    desk.foreign[symbol] = seen
+    if seen != known:
         desk.state.put(replace(position, foreign_quantity=seen))
 
 

@@ -255,7 +255,8 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if desk.state.safety.order_failures:
         desk.state.put(replace(desk.state.safety, order_failures=0))
     position = desk.state.positions.get(intent.symbol)
-    is_of_before = position is not None and position.id != intent.position_id and order.code != RESOLVED
+    is_adopted = order.code == RESOLVED and not order.written_off
+    is_of_before = position is not None and position.id != intent.position_id and not is_adopted
     if position is not None and (state is OrderState.REJECTED or is_of_before):
         # It was taken for gone, and something else may have been bought instead: more than was meant is held.
         request_exit(desk, position, "late fill")

@@ -87,7 +87,10 @@ def test_a_finished_order_of_a_lost_database_is_noted_and_blocks_nothing() -> No
     rig.snapshot(replace(report(), state=OrderState.FILLED, filled_quantity=D(2)), USDT="10000", BTC="2")
     assert rig.notes() == [NOT_REMEMBERED]
     assert rig.is_flat
-    rig.entered()
+    again = rig.restarted()
+    again.snapshot(replace(report(), state=OrderState.FILLED, filled_quantity=D(2)), USDT="10000", BTC="2")
+    assert again.notes() == [], "told once"
+    again.entered()
 
 
 @pytest.mark.parametrize("choice", ["adopt", "close"])

@@ -279,3 +279,16 @@ def test_what_can_have_no_stop_at_the_end_is_sold(decided: str) -> None:
     assert rig.fetched()
     rig.snapshot()
     assert rig.one(Purpose.EXIT)
+
+
+def test_what_is_too_small_for_a_stop_is_sold_at_the_end() -> None:
+    rig = Rig.started()
+    entry = rig.entered("100")
+    rig.fill(entry, "0.0505", "100")
+    rig.command(CommandKind.CANCEL_ENTRIES)
+    rig.cancelled(entry, "0.0505")
+    assert rig.position.exit_reason == "too small to protect"
+    rig.command(CommandKind.PROTECT, reason="shutdown")
+    rig.tick(rig.engine.config.timing.account_ms)
+    rig.snapshot()
+    assert rig.one(Purpose.EXIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.builders import D
 from tests.support.rig import Rig
 from trading.domain.actions import CancelOrder, FetchAccount, QueryOrder, SubmitOrder
-from trading.domain.events import AccountSnapshot
+from trading.domain.events import AccountSnapshot, CommandKind
 from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Balance
 
@@ -64,6 +64,11 @@ def test_coins_that_an_exit_was_told_of_are_not_taken_for_the_owners() -> None:
     rig.fill(rig.entered("100"), "10", "100")
     assert rig.position.foreign_quantity == 0
     rig.unknown(rig.one(Purpose.STOP))
+    assert_sold(rig)
+
+
+def assert_sold(rig: Rig) -> None:
+    """A stop in doubt never arrived, which the account alone shows: the position is sold."""
     for _ in range(60):
         rig.tick(1_000)
         for order_id in rig.queries():
@@ -72,4 +77,47 @@ def test_coins_that_an_exit_was_told_of_are_not_taken_for_the_owners() -> None:
             rig.snapshot()
         if rig.submitted():
             break
-    assert rig.one(Purpose.EXIT), "the account shows that the stop never arrived"
+    assert rig.one(Purpose.EXIT)
+
+
+def test_a_death_in_an_exit_leaves_no_doubt_about_the_next_positions_coins() -> None:
+    rig = Rig.holding()
+    leaving = rig.leaving()
+    again = rig.restarted()
+    again.snapshot(USDT="10000")
+    again.tick(2_000)
+    again.found(leaving, OrderState.FILLED, "10", again.a_fill(leaving, "10", "100"))
+    assert again.is_flat
+    assert again.fetched()
+    again.snapshot(USDT="10000")
+    again.fill(again.entered("100"), "10", "100")
+    assert again.position.foreign_quantity == 0
+    again.unknown(again.one(Purpose.STOP))
+    assert_sold(again)
+
+
+def test_coins_that_the_owner_takes_out_are_no_longer_expected() -> None:
+    rig = Rig.started(USDT="10000", BTC="50")
+    rig.fill(rig.entered("100"), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.command(CommandKind.RECONCILE)
+    if not rig.fetched():
+        rig.tick(rig.engine.config.timing.account_ms)
+    locked = {"USDT": Balance(D(9_000)), "BTC": Balance(D(0), D(10))}
+    shown = (rig.report(stop, OrderState.OPEN),)
+    rig.send(AccountSnapshot(time_ms=rig.now, token=rig.token, balances=locked, orders=shown))
+    assert rig.position.foreign_quantity == 0
+
+
+def test_a_balance_from_after_the_stops_sale_lowers_nothing() -> None:
+    """Its orders are from before: the stop is shown as open, and its coins are gone."""
+    rig = Rig.started(USDT="10000", BTC="50")
+    rig.fill(rig.entered("100"), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.snapshot_again(rig.report(stop, OrderState.OPEN), USDT="10000", BTC="50")
+    assert rig.position.foreign_quantity == 50
+    rig.fill(stop, "10", "98")
+    rig.fill(rig.entered("100"), "10", "100")
+    assert rig.position.foreign_quantity == 50

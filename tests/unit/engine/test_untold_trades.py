@@ -135,3 +135,17 @@ def test_a_late_fill_of_an_entry_does_not_double_the_next_position() -> None:
     rig.accept(rig.one(Purpose.STOP))
     rig.fill(first, "10", "100")
     assert rig.position.exit_reason == "late fill"
+
+
+def test_trades_of_a_purchase_that_was_ignored_are_sold_when_they_show() -> None:
+    rig = Rig.started()
+    first = rig.entered("100")
+    rig.command(CommandKind.CANCEL_ENTRIES)
+    rig.cancelled(first, "10")
+    rig.tick(11_000)
+    rig.command(CommandKind.RESOLVE, first, "ignore")
+    rig.fill(rig.entered("100"), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.fill(first, "10", "100")
+    assert rig.position.exit_reason == "late fill"
