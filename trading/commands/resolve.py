@@ -15,8 +15,10 @@ Examples:
   tradebot resolve 24001fab adopt    (it is the bot's: book it and protect it)
   tradebot resolve 24001fab close    (it is the bot's: book it and sell it)
   tradebot resolve 24001fab ignore   (there is none, or it is not the bot's)
-Look at the exchange first: `ignore` books nothing of what the order did. An order that has ended, and of which the
-exchange counts more as filled than it shows trades for, can only be ignored: what it sold is booked at the last price.
+Look at the exchange first: `ignore` books nothing of what the order did.
+An order that has ended, and of which the exchange counts more as filled than
+it shows trades for, can only be ignored: what it sold is booked at the last
+price.
 """
 
 
