@@ -168,7 +168,7 @@ class TradingManager:
 
     def _resume_after(self) -> int | None:
         """The close time of the last candle handled. All candles of one time are committed together."""
-        handled = [known.last_close_ms for known in self.engine.state.symbols.values()]
+        handled = [s.last_close_ms for s in self.engine.state.symbols.values()]
         return max(handled) if handled else self.feed.starts_after_ms
 
     # -- trading

@@ -10,6 +10,15 @@ from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Balance
 
 
+def protected(*, owned: str) -> tuple[Rig, str]:
+    """A bot that holds 10 beside so much of the owner's, and the id of its stop, which rests."""
+    rig = Rig.started(USDT="10000", BTC=owned)
+    rig.fill(rig.entered("100"), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    return rig, stop
+
+
 def test_the_owners_coins_do_not_prove_that_a_stop_never_arrived() -> None:
     """The owner has 50 of his own. The bot buys 10; the reply to its stop is lost. The stop arrived and sold the 10 in
     a fall; the exchange's order and trade history is late, its balances are not: 50, where 60 should be.
@@ -35,10 +44,7 @@ def test_the_owners_coins_do_not_prove_that_a_stop_never_arrived() -> None:
 
 def test_coins_of_a_position_of_before_are_not_taken_for_the_owners() -> None:
     """The account was last told while they were held."""
-    rig = Rig.started(USDT="10000", BTC="3")
-    rig.fill(rig.entered("100"), "10", "100")
-    stop = rig.one(Purpose.STOP)
-    rig.accept(stop)
+    rig, stop = protected(owned="3")
     rig.snapshot_again(rig.report(stop, OrderState.OPEN), USDT="9000", BTC="13")
     assert rig.position.foreign_quantity == 3
     rig.fill(stop, "10", "98")
@@ -97,10 +103,7 @@ def test_a_death_in_an_exit_leaves_no_doubt_about_the_next_positions_coins() -> 
 
 
 def test_coins_that_the_owner_takes_out_are_no_longer_expected() -> None:
-    rig = Rig.started(USDT="10000", BTC="50")
-    rig.fill(rig.entered("100"), "10", "100")
-    stop = rig.one(Purpose.STOP)
-    rig.accept(stop)
+    rig, stop = protected(owned="50")
     rig.command(CommandKind.RECONCILE)
     if not rig.fetched():
         rig.tick(rig.engine.config.timing.account_ms)
@@ -112,10 +115,7 @@ def test_coins_that_the_owner_takes_out_are_no_longer_expected() -> None:
 
 def test_a_balance_from_after_the_stops_sale_lowers_nothing() -> None:
     """Its orders are from before: the stop is shown as open, and its coins are gone."""
-    rig = Rig.started(USDT="10000", BTC="50")
-    rig.fill(rig.entered("100"), "10", "100")
-    stop = rig.one(Purpose.STOP)
-    rig.accept(stop)
+    rig, stop = protected(owned="50")
     rig.snapshot_again(rig.report(stop, OrderState.OPEN), USDT="10000", BTC="50")
     assert rig.position.foreign_quantity == 50
     rig.fill(stop, "10", "98")
