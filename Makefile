@@ -41,7 +41,7 @@ test: $(VENV)/.ready-dev $(PAGE) ## run the tests (within 12 minutes on two core
 	$(PY) -m pytest -n 3 --dist worksteal -m "not soak and not long" $(ARGS)
 
 soak: $(VENV)/.ready-dev $(PAGE) ## run the tests' long counts, with new random cases each time
-	$(PY) -m pytest -n 2 --dist worksteal --timeout 0 --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
+	$(PY) -m pytest -n 2 --dist worksteal --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED)) $(ARGS)
 
 lint: lint-style lint-types lint-rules lint-shell ## check style, types, imports, purity, locks, texts and scripts
 

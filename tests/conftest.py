@@ -40,9 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed of a soak run before Hypothesis and the worker processes read it."""
-    if config.getoption("--hypothesis-profile") == "soak" and config.getoption("--hypothesis-seed") is None:
-        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+    """Settle what a soak run needs before the plugins and the worker processes read it: a seed, and all the time."""
+    if config.getoption("--hypothesis-profile") == "soak":
+        config.option.timeout = 0
+        if config.getoption("--hypothesis-seed") is None:
+            config.option.hypothesis_seed = str(secrets.randbelow(2**32))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
