@@ -31,7 +31,10 @@ class GuardSettings(BaseSettings):
     model_config = SettingsConfigDict(defer_build=True)
 
     max_capital_usd: Amount | None = setting(
-        "TRADING_MAX_CAPITAL_USD", None, _AMOUNT, "the most of the account that the bot trades (default: all)"
+        "TRADING_MAX_CAPITAL_USD",
+        None,
+        _AMOUNT,
+        "the most of the account that the bot trades (default: all); after its first trade it can only be lowered",
     )
     max_position_size_usd: Amount = setting(
         "TRADING_MAX_POSITION_SIZE_USD", _LIMITS.max_position_notional, _AMOUNT, "the largest position"
