@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+import socketserver
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 from tests.support.browser import Watched
 from tests.support.dashboards import Dashboard
+from tests.support.processes import until
 
 pytestmark = pytest.mark.browser
 
@@ -78,6 +82,53 @@ def test_a_lost_connection_is_shown_at_once_and_heals(watch: Open, apart: Dashbo
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
     expect(page.get_by_test_id("shell")).not_to_have_class(re.compile("is-stale"))
     assert page.evaluate("window.isTheSamePage")
+
+
+def test_an_answer_that_breaks_off_is_no_answer(watch: Open, apart: Dashboard) -> None:
+    """As of a server that is killed while it answers, or of a proxy that goes away."""
+    watched = opened(watch, apart)
+    watched.expected += ["net::ERR_", "WebSocket"]
+    page = watched.page
+    assert apart.server is not None
+    apart.server.signal(signal.SIGKILL)
+    apart.server.end()
+    with broken_off(apart.port) as asked:
+        until(lambda: any("GET /api/v1/status" in line for line in asked), "the page asks how things stand")
+        expect(page.get_by_test_id("connection-lost")).to_be_visible()
+        expect(page.get_by_test_id("bot-state")).to_have_text("Not known")
+    apart.start_server()
+    expect(page.get_by_test_id("bot-state")).to_have_text("Trading")
+    expect(page.get_by_test_id("connection-lost")).to_have_count(0)
+    assert page.evaluate("window.isTheSamePage")
+
+
+@contextmanager
+def broken_off(port: int) -> Iterator[list[str]]:
+    """A server each of whose answers breaks off in the midst; the first lines of what it was asked."""
+    asked: list[str] = []
+
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            first = self.rfile.readline().decode()
+            while self.rfile.readline().strip():
+                pass
+            if "/ws" not in first:
+                head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+                self.wfile.write(f'{head}{{"bot":'.encode())
+                self.wfile.flush()
+                asked.append(first)
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = True
+
+    with Server(("127.0.0.1", port), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield asked
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def opened(watch: Open, apart: Dashboard) -> Watched:

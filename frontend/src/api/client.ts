@@ -68,6 +68,7 @@ async function send<T>(method: string, url: string, options: Options): Promise<T
   if (key) headers.set("Idempotency-Key", key);
   const patience = AbortSignal.timeout(patienceMs);
   let response: Response;
+  let text: string;
   try {
     response = await fetch(url, {
       method,
@@ -77,19 +78,29 @@ async function send<T>(method: string, url: string, options: Options): Promise<T
       cache: "no-store",
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
     });
+    // An answer may also break off in the midst.
+    text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiProblem(0, "NO_CONNECTION", "The dashboard's server does not answer.");
   }
-  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
-  const problem = await problemOf(response);
+  if (response.ok) return resultOf<T>(response, text);
+  const problem = problemOf(response, text);
   // The login has ended: the page stays where it is, behind the login form.
   if (response.status === 401 && problem.code === "LOGIN_REQUIRED") session.value = null;
   throw problem;
 }
 
-async function problemOf(response: Response): Promise<ApiProblem> {
-  const text = await response.text();
+function resultOf<T>(response: Response, text: string): T {
+  if (response.status === 204) return undefined as T;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new ApiProblem(response.status, "", "Somebody else answered in the dashboard's place.");
+  }
+}
+
+function problemOf(response: Response, text: string): ApiProblem {
   try {
     const found = JSON.parse(text) as { detail?: string; code?: string; request_id?: string; errors?: Fault[] };
     const faults = (found.errors ?? []).map((fault) => `${fault.field}: ${fault.message}`);
