@@ -72,27 +72,31 @@ def check_file(path: Path) -> None:
     if not path.exists():
         return
     try:
-        size, header = _start_of(path)
+        # In this order, since its bot may be ending right now: where the header is new and the log has gone, all of the
+        # log is in the file.
+        header = _start_of(path)
+        has_log = _has_log(path)
+        size = path.stat().st_size
     except OSError as error:
         raise DatabaseUnusable(
             f"database {path} cannot be read ({error.strerror}); it must be a file that this user may read and write"
         ) from error
-    if not size:
+    if not header:
         return
     if not header.startswith(_MAGIC[: len(header)]):
         raise DatabaseUnusable(
             f"{path} is not an SQLite database; nothing was changed. "
             "Move it away, or give another place (DATA_DIR or DATABASE_URL)"
         )
-    if len(header) < HEADER_BYTES or (size < _size_by_header(header) and not _has_log(path)):
+    if len(header) < HEADER_BYTES or (size < _size_by_header(header) and not has_log):
         raise DatabaseUnusable(
             f"database {path} is cut off ({size} bytes); nothing was changed. Restore a backup, or keep a copy and "
             "save what `sqlite3 FILE .recover` finds; moving it away lets the bot begin anew and ask the exchange"
         )
 
 
-def _start_of(path: Path) -> tuple[int, bytes]:
-    """Size and first bytes of a file that this process may have open as a database.
+def _start_of(path: Path) -> bytes:
+    """The first bytes of a file that this process may have open as a database.
 
     The file is not closed again: closing drops the locks that this process's SQLite connections hold on it, however it
     was opened (POSIX; sqlite.org/howtocorrupt.html, 2.2). The bot's last connection would then delete the write-ahead
@@ -108,7 +112,7 @@ def _start_of(path: Path) -> tuple[int, bytes]:
             _opened[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         while len(_opened) > OPENED_MAX:
             os.close(_opened.pop(next(iter(_opened))))
-        return about.st_size, os.pread(_opened[key], HEADER_BYTES, 0)
+        return os.pread(_opened[key], HEADER_BYTES, 0)
 
 
 def network_file_system(path: Path, mounts: Path = _MOUNTS) -> str:
@@ -138,6 +142,13 @@ def _size_by_header(header: bytes) -> int:
 
 
 def _has_log(path: Path) -> bool:
-    """Whether a write-ahead log holds pages that the file may still lack."""
-    log = path.with_name(path.name + "-wal")
-    return log.exists() and log.stat().st_size > 0
+    """Whether a log holds pages that the file may still lack: the write-ahead log, or the one of a roll-back."""
+    return any(size_of(path.with_name(path.name + ending)) > 0 for ending in ("-wal", "-journal"))
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 where it is not, as a log that was there a moment ago."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

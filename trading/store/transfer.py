@@ -16,6 +16,7 @@ from trading.store import schema
 from trading.store.bot_lock import bot_lock
 from trading.store.database import location, open_database, open_reader, reading, writing
 from trading.store.errors import DatabaseUnusable
+from trading.store.files import size_of
 from trading.store.migrate import let_idle
 from trading.store.rows import Row, without_nul
 from trading.store.schema import KILL, ONLY_ROW
@@ -237,8 +238,7 @@ def _count(connection: sa.Connection, table: sa.Table) -> int:
 
 def _file_bytes(path: Path) -> int:
     """The file with its write-ahead log."""
-    files = (path, path.with_name(path.name + "-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())
+    return size_of(path) + size_of(path.with_name(path.name + "-wal"))
 
 
 __all__ = ["Copied", "DatabaseInfo", "copy_database", "copy_into", "copy_into_server", "database_info"]

@@ -8,7 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,31 @@ def test_pages_still_in_the_log_do_not_count_as_cut_off(path: Path, tmp_path: Pa
     again = open_journal(copy)
     assert ACCOUNT in again.load()
     again.close()
+
+
+def test_a_database_whose_bot_ends_at_that_moment_is_whole(path: Path) -> None:
+    """The last connection writes the log's pages into the file, which grows, and removes the log."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE grows (content BLOB)")
+    ended = threading.Event()
+
+    def end_again_and_again() -> None:
+        try:
+            for _ in range(400):
+                with closing(sqlite3.connect(path)) as connection, connection:
+                    connection.execute("INSERT INTO grows VALUES (zeroblob(20000))")
+        finally:
+            ended.set()
+
+    bot = threading.Thread(target=end_again_and_again)
+    bot.start()
+    looks = 0
+    while not ended.is_set():
+        files.check_file(path)
+        looks += 1
+    bot.join()
+    assert looks > 100
+    assert rows(path, "SELECT count(*) FROM grows") == [(400,)]
 
 
 def test_a_damaged_page_is_named(path: Path) -> None:
