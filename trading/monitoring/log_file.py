@@ -118,18 +118,18 @@ def read_newest(path: Path, limit: int, wanted: Callable[[dict[str, Any]], bool]
     found: list[dict[str, Any]] = []
     left = READ_BYTES_MAX
     for number in range(FILES_KEPT):
-        file = _numbered(path, number)
         if left <= 0 or len(found) >= limit:
             break
-        if not file.exists():  # the newest was put aside a moment ago
+        try:
+            for text in _lines_backwards(_numbered(path, number), left):
+                left -= len(text) + 1
+                line = _parsed(text)
+                if line is not None and wanted(line):
+                    found.append(line)
+                    if len(found) >= limit:
+                        break
+        except FileNotFoundError:  # there are fewer, or the newest was put aside a moment ago
             continue
-        for text in _lines_backwards(file, left):
-            left -= len(text) + 1
-            line = _parsed(text)
-            if line is not None and wanted(line):
-                found.append(line)
-                if len(found) >= limit:
-                    break
     return found[::-1]
 
 

@@ -41,6 +41,25 @@ def test_lines_come_back_in_order_over_rotated_files(tmp_path: Path) -> None:
     assert numbers(path, wanted=lambda found: found["n"] % 10 == 0) == [40, 50]
 
 
+def test_files_that_are_put_aside_meanwhile_are_no_error(tmp_path: Path) -> None:
+    """The dashboard reads while the bot writes."""
+    path = tmp_path / "bot.jsonl"
+    is_over = threading.Event()
+
+    def write_much() -> None:
+        for number in range(2_000):
+            path.write_text(line(number))
+            path.replace(tmp_path / "bot.jsonl.1")
+        is_over.set()
+
+    bot = threading.Thread(target=write_much)
+    bot.start()
+    while not is_over.is_set():
+        assert len(numbers(path)) <= 2
+    bot.join()
+    assert numbers(path) == [1_999]
+
+
 def test_half_a_line_of_a_killed_process_swallows_nothing(tmp_path: Path) -> None:
     path = tmp_path / "bot.jsonl"
     path.write_text(f'{line(1)}\n{{"n": 2, "te')
