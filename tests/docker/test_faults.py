@@ -138,6 +138,7 @@ def failing_checks(bot: Deployment) -> set[str]:
     return {check["name"] for check in json.loads(said).get("checks", ())}
 
 
+@pytest.mark.long
 def test_a_full_disk_is_shown_unhealthy_and_costs_nothing(on_a_small_disk: Deployment) -> None:
     """The bot stays alive, nothing that was done is missing afterwards, and it trades on once there is room."""
     bot = on_a_small_disk

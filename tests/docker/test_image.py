@@ -123,6 +123,7 @@ def test_a_change_of_the_code_adds_little(image: str, next_image: str) -> None:
     assert len(new) - common <= 2
 
 
+@pytest.mark.long
 def test_the_whole_image_has_what_the_other_has_and_trains(image: str, torch_image: str) -> None:
     """From the same lock; PyTorch comes with its own on top."""
     check_size(torch_image, RUNTIME_BYTES_MAX)

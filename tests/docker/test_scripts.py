@@ -277,6 +277,7 @@ def test_a_build_by_version_and_its_file(deploy: Make, image: str) -> None:
         docker("image", "rm", "--force", "llm-tradebot-test-build:9.8.7", "llm-tradebot-test-build:latest", check=False)
 
 
+@pytest.mark.long
 def test_the_test_of_a_build_fails_where_the_image_is_broken(deploy: Make, image: str, tmp_path: Path) -> None:
     deployment = deploy()
     assert deployment.run("scripts/test-docker-build.sh", "--slim", image).returncode == 0
@@ -298,6 +299,7 @@ def run_whole_and_broken(deploy: Make, script: str, broken: str, *options: str) 
     return good.stdout, bad.stderr
 
 
+@pytest.mark.long
 def test_the_test_of_a_deployment_works_and_fails_where_it_is_broken(deploy: Make) -> None:
     broken = "services: {dashboard: {command: [sleep, '3600']}}\n"
     said, complaint = run_whole_and_broken(deploy, "test-docker-compose", broken, "--timeout", "15")

@@ -70,6 +70,7 @@ def machine(image: str, tmp_path: Path) -> Iterator[Machine]:
         docker("image", "rm", tag)
 
 
+@pytest.mark.long
 def test_systemd_keeps_both_running_and_ends_the_bot_in_order(machine: Machine) -> None:
     eventually(
         lambda: machine.run("systemctl", "is-system-running", check=False) in ("running", "degraded"), "it is up"

@@ -94,7 +94,7 @@ def entries(bot: Bot, *states: OrderState) -> Callable[[], bool]:
 def entering_bot(folder: Path, first: int = 0) -> Bot:
     """A bot that enters BTC on candle `first`, the last one: the entry rests, since no open follows."""
     feed = ListFeed(calm_batches(first + 1, BOTH), stays=True)
-    return make_bot(folder, feed, Signals({(BTC.symbol, T0 + first * MINUTE): ENTER}), busy_timeout_ms=50)
+    return make_bot(folder, feed, Signals({(BTC.symbol, T0 + first * MINUTE): ENTER}), busy_timeout_ms=250)
 
 
 # -- over restarts

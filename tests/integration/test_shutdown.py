@@ -261,7 +261,7 @@ def test_it_does_not_end_with_0_before_the_exchange_has_confirmed(tmp_path: Path
 
 
 def test_a_locked_database_keeps_no_position_open(tmp_path: Path) -> None:
-    bot = holding_bot(tmp_path, shutdown_timeout_s=4.0, busy_timeout_ms=50)
+    bot = holding_bot(tmp_path, shutdown_timeout_s=4.0, busy_timeout_ms=250)
     with closing(sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None)) as lock:
         code = run_until(bot, has_handled(bot), lambda: lock.execute("BEGIN IMMEDIATE"), stop(bot))
         assert code == ExitCode.FAILED
@@ -277,7 +277,7 @@ def test_a_locked_database_keeps_no_position_open(tmp_path: Path) -> None:
 
 
 def test_a_database_locked_for_a_moment_costs_nothing(tmp_path: Path) -> None:
-    bot = holding_bot(tmp_path, busy_timeout_ms=50)
+    bot = holding_bot(tmp_path, busy_timeout_ms=250)
     with closing(sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None, check_same_thread=False)) as lock:
 
         async def after(kind: str, _subject: str) -> None:

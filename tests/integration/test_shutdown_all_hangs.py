@@ -27,7 +27,7 @@ BUDGET_S = 1.0
 
 @pytest.mark.parametrize("policy", ["flatten", "keep"])
 def test_it_is_bounded_and_the_stops_stay(tmp_path: Path, policy: str) -> None:
-    bot = holding_bot(tmp_path, policy=policy, shutdown_timeout_s=BUDGET_S, busy_timeout_ms=50)
+    bot = holding_bot(tmp_path, policy=policy, shutdown_timeout_s=BUDGET_S)
     channel = HangingChannel()
     rules = AlertRules(lambda _: Level.INFO, join_ms=0)
     sender = AlertSender([channel], rules, lambda: bot.journal.engine, name="bot", zone=UTC, max_per_minute=60)
@@ -36,7 +36,8 @@ def test_it_is_bounded_and_the_stops_stay(tmp_path: Path, policy: str) -> None:
     began: list[float] = []
 
     def is_set_up() -> bool:
-        return has_handled(bot)() and channel.begun.is_set()
+        held = bot.manager.engine.state.positions.values()
+        return has_handled(bot)() and len(held) == 2 and channel.begun.is_set()
 
     with closing(sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None)) as lock:
         acts = (
