@@ -57,7 +57,7 @@ def test_row_34_an_accepted_order_whose_answers_are_lost_stays_one_order_over_ki
             assert last.end() == ExitCode.OK, last.tail()
         (entry,) = server.orders(Purpose.ENTRY)
         assert entry.state is OrderState.FILLED
-        assert sum(not order.state.is_final for order in server.orders(Purpose.STOP)) == 1
+        assert sum(not order.state.is_final for order in server.orders(Purpose.STOP)) == 1, last.tail()
         assert server.total("BTC") == entry.filled
         query = "SELECT client_order_id, state FROM orders WHERE purpose = 'entry'"
         entries = stored(tmp_path, query) if tmp_path in ON_SERVER else rows(tmp_path / "tradebot.db", query)

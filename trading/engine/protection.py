@@ -211,7 +211,7 @@ def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], st
         return request_exit(desk, position, "stop")
     if not entries and _too_small_to_protect(desk, position):
         return request_exit(desk, position, "too small to protect")
-    since = position.unprotected_since_ms
+    since = _bare_since(desk, position)
     if since is not None and desk.state.now_ms - since > desk.config.timing.protect_ms:
         desk.notify(
             Level.CRITICAL,
@@ -333,23 +333,32 @@ def _place(desk: Desk, position: Position, purpose: Purpose, quantity: Decimal, 
 
 
 def _watch_protection(desk: Desk, symbol: str) -> None:
-    """Keep the time since when more than dust is held without an acknowledged stop, or an exit on its way."""
+    """Keep the time since when the position is bare."""
     position = desk.state.positions.get(symbol)
     if position is None or not desk.config.protect:
         return
-    bare = desk.held(position)
-    for order in desk.state.live_orders(symbol):
-        if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED and not _is_idle(desk, order):
-            bare -= order.remaining
-    price = position.stop_price or desk.price(symbol) or position.average_entry
-    since = position.unprotected_since_ms
-    if bare <= 0 or desk.instrument(symbol).is_dust(bare, price):
-        since = None
-    elif since is None:
-        since = desk.state.now_ms
+    since = _bare_since(desk, position)
     if since != position.unprotected_since_ms:
         desk.state.put(replace(position, unprotected_since_ms=since))
     _tell_if_stuck(desk, position, since)
+
+
+def _bare_since(desk: Desk, position: Position) -> int | None:
+    """Since when more than dust is held without an acknowledged stop, or an exit on its way; None where it is not now.
+
+    A stop may be heard of long after it was placed, as by the first look after a death: from then on it counts.
+    """
+    if not desk.config.protect:
+        return None
+    bare = desk.held(position)
+    for order in desk.state.live_orders(position.symbol):
+        if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED and not _is_idle(desk, order):
+            bare -= order.remaining
+    price = position.stop_price or desk.price(position.symbol) or position.average_entry
+    if bare <= 0 or desk.instrument(position.symbol).is_dust(bare, price):
+        return None
+    since = position.unprotected_since_ms
+    return desk.state.now_ms if since is None else since
 
 
 def _is_idle(desk: Desk, order: Order) -> bool:

@@ -263,6 +263,31 @@ def test_a_stop_that_is_never_acknowledged_is_given_up_after_the_bound() -> None
     assert rig.one(Purpose.EXIT)
 
 
+def test_a_stop_that_is_heard_of_after_the_bound_is_kept() -> None:
+    """As by the first look after a death: nothing told the time while the bot was away."""
+    rig = Rig.started()
+    stop = bought(rig)
+    rig.now += 60_000
+    rig.accept(stop)
+    assert not rig.position.exit_reason
+    assert rig.position.unprotected_since_ms is None
+    assert "UNPROTECTED" not in rig.notes()
+    rig.tick(60_000)
+    assert rig.cancels() == []
+    assert not rig.position.exit_reason
+
+
+def test_a_stop_that_is_heard_of_after_the_bound_and_covers_too_little_is_not() -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.fill(entry, "4", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.fill(entry, "6", "100")
+    rig.now += 60_000
+    rig.accept(stop)
+    assert rig.position.exit_reason == "unprotected"
+
+
 def test_a_stop_that_never_was_is_placed_again() -> None:
     rig = Rig.started()
     stop = bought(rig)
