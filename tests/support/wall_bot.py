@@ -28,7 +28,7 @@ from trading.store.journal import Journal
 
 INTERVAL_MS = 200
 REQUEST_SECONDS = 0.5
-QUICK = Timing(answer_ms=1_000, query_ms=300, protect_ms=10_000, exit_retry_ms=300, account_ms=1_000, reconcile_ms=5_000)
+QUICK = Timing(answer_ms=1_000, query_ms=300, exit_retry_ms=300, account_ms=1_000, reconcile_ms=5_000)
 
 
 class WallFeed:
