@@ -65,11 +65,8 @@ def test_a_bot_that_is_killed_and_started_again_is_seen_without_a_reload(watch: 
 
 def test_a_lost_connection_is_shown_at_once_and_heals(watch: Open, apart: Dashboard) -> None:
     watched = opened(watch, apart)
-    watched.expected += ["net::ERR_", "WebSocket"]
     page = watched.page
-    assert apart.server is not None
-    apart.server.signal(signal.SIGKILL)
-    apart.server.end()
+    kill_server(apart, watched)
     lost = page.get_by_test_id("connection-lost")
     expect(lost).to_contain_text("What is shown is how things stood then", timeout=2_000)
     expect(page.get_by_test_id("shell")).to_have_class(re.compile("is-stale"))
@@ -87,11 +84,8 @@ def test_a_lost_connection_is_shown_at_once_and_heals(watch: Open, apart: Dashbo
 def test_an_answer_that_breaks_off_is_no_answer(watch: Open, apart: Dashboard) -> None:
     """As of a server that is killed while it answers, or of a proxy that goes away."""
     watched = opened(watch, apart)
-    watched.expected += ["net::ERR_", "WebSocket"]
     page = watched.page
-    assert apart.server is not None
-    apart.server.signal(signal.SIGKILL)
-    apart.server.end()
+    kill_server(apart, watched)
     with broken_off(apart.port) as asked:
         until(lambda: any("GET /api/v1/status" in line for line in asked), "the page asks how things stand")
         expect(page.get_by_test_id("connection-lost")).to_be_visible()
@@ -100,6 +94,14 @@ def test_an_answer_that_breaks_off_is_no_answer(watch: Open, apart: Dashboard) -
     expect(page.get_by_test_id("bot-state")).to_have_text("Trading")
     expect(page.get_by_test_id("connection-lost")).to_have_count(0)
     assert page.evaluate("window.isTheSamePage")
+
+
+def kill_server(apart: Dashboard, watched: Watched) -> None:
+    """The page stays without a server, and may complain of that."""
+    watched.expected += ["net::ERR_", "WebSocket"]
+    assert apart.server is not None
+    apart.server.signal(signal.SIGKILL)
+    apart.server.end()
 
 
 @contextmanager
