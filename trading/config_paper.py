@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trading import config_values as values
 from trading.config_field import setting
-from trading.exchange.costs import Costs
+from trading.exchange.costs import LATENCY_MS_MAX, Costs
 
 
 class PaperSettings(BaseSettings):
@@ -51,8 +51,11 @@ class PaperSettings(BaseSettings):
         "a percentage above 0, up to 100",
         "the most of a candle's volume that paper orders fill from",
     )
-    paper_latency_ms: Annotated[int, BeforeValidator(values.whole(0, 600_000))] = setting(
-        "TRADING_PAPER_LATENCY_MS", 100, "milliseconds from 0 to 600000", "time from sending to arrival, in candle time"
+    paper_latency_ms: Annotated[int, BeforeValidator(values.whole(0, LATENCY_MS_MAX))] = setting(
+        "TRADING_PAPER_LATENCY_MS",
+        100,
+        f"milliseconds from 0 to {LATENCY_MS_MAX}",
+        "time from sending to arrival, in candle time",
     )
 
     def paper_costs(self) -> Costs:

@@ -49,7 +49,7 @@ COSTS = (
         half_spread_bps=Decimal(0),
         price_impact=Decimal(2),
         max_volume_share=Decimal("0.25"),
-        latency_ms=70_000,
+        latency_ms=10_000,
         fee_policy=FeePolicy.QUOTE,
     ),
     Costs(

@@ -53,7 +53,7 @@ def random_costs(random: Random) -> Costs:
         fee_policy=random.choice((FeePolicy.QUOTE, FeePolicy.RECEIVED)),
         half_spread_bps=D(random.choice(("0", "20"))),
         max_volume_share=random.choice((None, D("0.05"))),
-        latency_ms=random.choice((0, 100, 3_000, 70_000)),
+        latency_ms=random.choice((0, 100, 3_000, 10_000)),
     )
 
 

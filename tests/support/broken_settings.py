@@ -80,7 +80,7 @@ BROKEN: list[tuple[str, str, str]] = [
     ("TRADING_PAPER_HALF_SPREAD_BPS", "1001", "from 0 to 1000"),
     ("TRADING_PAPER_PRICE_IMPACT", "x", "from 0 to 100"),
     ("TRADING_PAPER_MAX_VOLUME_SHARE_PCT", "0", "above 0, up to 100"),
-    ("TRADING_PAPER_LATENCY_MS", "600001", "from 0 to 600000"),
+    ("TRADING_PAPER_LATENCY_MS", "10001", "from 0 to 10000"),
     ("DASHBOARD_HOST", "http://localhost", "a host name or address"),
     ("DASHBOARD_HOST", "a host", "a host name or address"),
     ("DASHBOARD_PORT", "0", "a port, 1 to 65535"),

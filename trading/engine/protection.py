@@ -211,12 +211,13 @@ def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], st
         return request_exit(desk, position, "stop")
     if not entries and _too_small_to_protect(desk, position):
         return request_exit(desk, position, "too small to protect")
-    since = _bare_since(desk, position)
-    if since is not None and desk.state.now_ms - since > desk.config.timing.protect_ms:
+    since = position.unprotected_since_ms
+    bare_ms = 0 if since is None else desk.state.now_ms - since
+    if bare_ms > desk.config.timing.protect_ms and _bare_since(desk, position) is not None:
         desk.notify(
             Level.CRITICAL,
             "UNPROTECTED",
-            f"{position.symbol} had no acknowledged stop for {desk.state.now_ms - since} ms; closing it",
+            f"{position.symbol} had no acknowledged stop for {bare_ms} ms; closing it",
             position.symbol,
         )
         return request_exit(desk, position, "unprotected")

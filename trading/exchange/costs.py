@@ -15,7 +15,8 @@ BASIS_POINT = Decimal("0.0001")
 FEE_DECIMALS_MAX = 6
 """Rates with more decimals are refused, so that price x quantity x rate always fits Decimal's 28 digits exactly."""
 THIRD_COIN_STEP = Decimal("1E-8")
-LATENCY_MS_MAX = 600_000
+LATENCY_MS_MAX = 10_000
+"""A live bot gives a request up after so long, and asks what became of it: a later answer is not one of latency."""
 _ONE = Decimal(1)
 
 

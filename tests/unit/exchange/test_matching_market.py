@@ -46,9 +46,9 @@ def test_latency_moves_the_time_not_the_candle() -> None:
 
 
 def test_latency_beyond_the_close_waits_for_the_candle_it_arrives_in() -> None:
-    """Eligible where arrival is before the candle's close: 60 s of latency miss the first minute."""
-    made = exchange(costs=costs(latency_ms=60_000))
-    made.submit(market(1, Side.BUY, "1"), at(0))
+    """Eligible where arrival is before the candle's close: sent 10 s before it, 10 s of latency miss it."""
+    made = exchange(costs=costs(latency_ms=10_000))
+    made.submit(market(1, Side.BUY, "1"), at(0) + 50_000)
     assert play(made, flat(0, "101")) == []
     (fill,) = fills(made.open_phase(flat(1, "102")))
     assert (fill.price, fill.time_ms) == (D(102), at(1))
