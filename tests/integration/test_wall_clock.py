@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tests.support.bots import ON_SERVER, both_databases_in_soak
 from tests.support.builders import BTC, D
-from tests.support.exchange_server import ExchangeServer, SocketExchange
+from tests.support.exchange_server import Account, ExchangeServer, Request, SocketExchange
 from tests.support.processes import BotProcess, on_server, rows, stored, until
 from tests.support.wall_bot import QUICK, Eager, WallFeed, wall_manager
 from trading.clock import wall_ms
@@ -22,12 +22,17 @@ from trading.domain.candles import Candle
 from trading.domain.decisions import Signal
 from trading.domain.events import Event
 from trading.domain.orders import Approved, OrderIntent, OrderState, Purpose
+from trading.exchange.records import SimOrder
 from trading.exit_codes import ExitCode
 from trading.live.live_clock import LiveClock
 from trading.manager import TradingManager
 
 BALANCES = {"USDT": D(10_000)}
 ONE = {BTC.symbol: BTC}
+
+
+def resting_stops(server: ExchangeServer) -> list[SimOrder]:
+    return [order for order in server.orders(Purpose.STOP) if not order.state.is_final]
 
 
 def bot(folder: Path, server: ExchangeServer, policy: str = "keep") -> BotProcess:
@@ -50,14 +55,14 @@ def test_row_34_an_accepted_order_whose_answers_are_lost_stays_one_order_over_ki
                 killed.signal(signal.SIGKILL)
                 assert killed.end() == -signal.SIGKILL
         with bot(tmp_path, server) as last:
-            until(lambda: any(not o.state.is_final for o in server.orders(Purpose.STOP)), "the position has its stop")
+            until(lambda: resting_stops(server), "the position has its stop")
             since = server.taken("account")
             until(lambda: server.taken("account") > since, "another look at the account")
             last.signal(signal.SIGTERM)
             assert last.end() == ExitCode.OK, last.tail()
         (entry,) = server.orders(Purpose.ENTRY)
         assert entry.state is OrderState.FILLED
-        assert sum(not order.state.is_final for order in server.orders(Purpose.STOP)) == 1, last.tail()
+        assert len(resting_stops(server)) == 1, last.tail()
         assert server.total("BTC") == entry.filled
         query = "SELECT client_order_id, state FROM orders WHERE purpose = 'entry'"
         entries = stored(tmp_path, query) if tmp_path in ON_SERVER else rows(tmp_path / "tradebot.db", query)
@@ -103,6 +108,47 @@ def run_until(manager: TradingManager, done: Callable[[], bool], *, seconds_max:
         return await running
 
     return asyncio.run(both())
+
+
+class FallsSilent(SocketExchange):
+    """From the first question about the account beside a resting stop on, whatever is asked is done and not answered.
+
+    That first question is answered once the bot stops.
+    """
+
+    is_silent = False
+
+    def __init__(self, server: ExchangeServer) -> None:
+        super().__init__(ONE, server.port)
+        self.server = server
+        self.stops = asyncio.Event()
+
+    async def _ask(self, request: Request, lost: Event) -> Sequence[Event]:
+        was_silent = self.is_silent
+        self.is_silent |= isinstance(request, Account) and bool(resting_stops(self.server))
+        events = await super()._ask(request, lost)
+        if was_silent:
+            await asyncio.Event().wait()
+        if self.is_silent:
+            await self.stops.wait()
+        return events
+
+
+def test_no_stop_is_taken_away_for_an_answer_to_what_was_asked_before(tmp_path: Path) -> None:
+    """It says nothing of whether answers come now: nobody would hear that the stop is gone."""
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        exchange = FallsSilent(server)
+        feed = WallFeed(candles=1)
+        manager = wall_manager(tmp_path, exchange, feed, Eager(), policy="flatten", shutdown_timeout_s=5.0)
+
+        def done() -> bool:
+            if exchange.is_silent:
+                asyncio.get_running_loop().call_later(0.1, exchange.stops.set)
+            return exchange.is_silent
+
+        assert run_until(manager, done) == ExitCode.LEFT_OPEN
+        assert exchange.stops.is_set()
+        assert len(resting_stops(server)) == 1
 
 
 def test_time_goes_on_without_candles(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from trading.domain.actions import Action
+from trading.domain.actions import Action, FetchAccount
 from trading.domain.errors import InvariantViolated
 from trading.domain.events import AccountSnapshot, Event
 from trading.live.commit_line import CommitLine
@@ -30,7 +30,8 @@ class Traffic:
         on_beat: told each time that the loop makes progress.
 
     Attributes:
-        snapshots: how many times the account was told.
+        asked: the token of the last question about the account.
+        told: that of the newest question that was answered.
     """
 
     def __init__(
@@ -42,7 +43,8 @@ class Traffic:
         on_answer: Callable[[], None],
         on_beat: Callable[[], None],
     ) -> None:
-        self.snapshots = 0
+        self.asked = 0
+        self.told = 0
         self._line = line
         self._requests = requests
         self._in_rounds = in_rounds
@@ -100,8 +102,9 @@ class Traffic:
 
     async def _take(self, events: Sequence[Event], *, may_wait: bool) -> Sequence[Action]:
         self._on_beat()
-        self.snapshots += sum(isinstance(event, AccountSnapshot) for event in events)
+        self.told = max([self.told, *(event.token for event in events if isinstance(event, AccountSnapshot))])
         actions = await self._line.take(events, may_wait=may_wait)
+        self.asked = max([self.asked, *(action.token for action in actions if isinstance(action, FetchAccount))])
         self._on_beat()
         return actions
 

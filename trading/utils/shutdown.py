@@ -248,14 +248,17 @@ class GracefulShutdownHandler:
         return told
 
     async def _is_told(self, until: float) -> bool:
-        """Whether the exchange tells the account's state; asks until then (monotonic seconds), if it does not."""
+        """Whether the exchange tells the account's state; asks until then (monotonic seconds), if it does not.
+
+        An answer to what was asked before is no sign that answers come now, in the time that each has from now on.
+        """
         traffic = self.manager.traffic
-        seen = traffic.snapshots
-        while traffic.snapshots == seen and time.monotonic() < until:
+        before = traffic.asked
+        while traffic.told <= before and time.monotonic() < until:
             await self._command(CommandKind.RECONCILE)
             ask_again_at = min(time.monotonic() + ASK_AGAIN_SECONDS, until)
-            await self._until(lambda: traffic.snapshots > seen, ask_again_at)
-        return traffic.snapshots > seen
+            await self._until(lambda: traffic.told > before, ask_again_at)
+        return traffic.told > before
 
     def _is_flat(self) -> bool:
         """Nothing is held, and no order is open but those that wait for a person."""

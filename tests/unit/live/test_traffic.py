@@ -73,7 +73,7 @@ def test_a_round_ends_when_nothing_follows_any_more() -> None:
         bench.exchange.may_answer.set()
         await round_
         assert bench.engine.ready
-        assert bench.traffic.snapshots == 1
+        assert bench.traffic.told == bench.traffic.asked == 1
         assert not bench.traffic.is_waiting
         bench.line.close()
 
@@ -85,6 +85,7 @@ def test_where_time_is_the_walls_nobody_waits_for_an_answer() -> None:
         bench = Bench(in_rounds=False)
         await bench.start()
         assert bench.traffic.is_waiting
+        assert (bench.traffic.asked, bench.traffic.told) == (1, 0)
         await bench.traffic.pump([Command(time_ms=T0, id="1", kind=CommandKind.PAUSE, by="owner")])
         assert bench.engine.state.safety.paused, "the next event is handled meanwhile"
         assert bench.beats >= 2
@@ -94,7 +95,7 @@ def test_where_time_is_the_walls_nobody_waits_for_an_answer() -> None:
         assert not bench.engine.ready, "an answer is taken up by the next pump, in the loop's own turn"
         await bench.traffic.pump([])
         assert bench.engine.ready
-        assert (bench.traffic.snapshots, bench.traffic.is_waiting) == (1, False)
+        assert (bench.traffic.told, bench.traffic.is_waiting) == (1, False)
         bench.line.close()
 
     asyncio.run(story())
