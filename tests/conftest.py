@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 RECORDED_CANDLES = "TRADEBOT_RECORDED_CANDLES"
 
-# The same cases in every run, so that a failure is a failure of the change and not of the day. A soak tries others, and
-# numbers that occur in the project's code: which these are depends on what has been imported, and on every edit.
+# Hypothesis also tries numbers and texts that occur in a project's code. Which these are depends on every edit and on
+# what has been imported so far: without them a seed says by itself what is tried.
+if hasattr(providers, "_get_local_constants"):
+    providers._get_local_constants = lambda: providers._local_constants  # none are ever added
+
+# The same cases in every run, so that a failure is a failure of the change and not of the day.
 settings.register_profile("fixed", derandomize=True, max_examples=50, deadline=None, print_blob=True)
 settings.register_profile(
     "soak",
@@ -47,8 +51,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.timeout = 0
         if config.getoption("--hypothesis-seed") is None:
             config.option.hypothesis_seed = str(secrets.randbelow(2**32))
-    elif hasattr(providers, "_get_local_constants"):
-        providers._get_local_constants = lambda: providers._local_constants  # none are ever added
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
