@@ -222,6 +222,15 @@ def test_an_exchange_that_hangs_cannot_hold_it_up_and_the_stops_stay(tmp_path: P
 
 
 @both_databases
+def test_what_has_no_stop_is_not_said_to_have_one(tmp_path: Path) -> None:
+    """Nobody knows whether the entry has filled."""
+    bot = entering_bot(tmp_path, shutdown_timeout_s=2.0)
+    assert run_until(bot, has_handled(bot), hold_up(bot), stop(bot)) == ExitCode.LEFT_OPEN
+    assert "position BTC/USDT 10 with its stop" in bot.told[-1].text
+    assert "position ETH/USDT 0 without a stop" in bot.told[-1].text
+
+
+@both_databases
 def test_no_stop_is_taken_away_from_an_exchange_whose_answers_are_late(tmp_path: Path) -> None:
     """What it is asked for it does. Nobody would hear of it, and the positions would be left without their stops."""
     bot = holding_bot(tmp_path, shutdown_timeout_s=2.0)

@@ -14,14 +14,14 @@ from msgspec.structs import replace
 
 from tests.support.bots import ON_SERVER, both_databases_in_soak
 from tests.support.builders import BTC, D
-from tests.support.exchange_server import Account, ExchangeServer, Request, SocketExchange
+from tests.support.exchange_server import Account, ExchangeServer, Request, SocketExchange, Submit
 from tests.support.processes import BotProcess, on_server, rows, stored, until
-from tests.support.wall_bot import QUICK, Eager, WallFeed, wall_manager
+from tests.support.wall_bot import INTERVAL_MS, QUICK, Eager, WallFeed, wall_manager
 from trading.clock import wall_ms
 from trading.domain.candles import Candle
 from trading.domain.decisions import Signal
-from trading.domain.events import Event
-from trading.domain.orders import Approved, OrderIntent, OrderState, Purpose
+from trading.domain.events import AccountSnapshot, Event, OrderAbsent, OrderFound, OrderReport
+from trading.domain.orders import Approved, OrderIntent, OrderState, OrderType, Purpose
 from trading.exchange.records import SimOrder
 from trading.exit_codes import ExitCode
 from trading.live.live_clock import LiveClock
@@ -149,6 +149,113 @@ def test_no_stop_is_taken_away_for_an_answer_to_what_was_asked_before(tmp_path: 
         assert run_until(manager, done) == ExitCode.LEFT_OPEN
         assert exchange.stops.is_set()
         assert len(resting_stops(server)) == 1
+
+
+class LosesStop(SocketExchange):
+    """An exchange that has lost the bot's stops without a trace, as after a reset, once `has_lost` is set."""
+
+    has_lost = False
+
+    async def account(self, token: int, now_ms: int) -> Sequence[Event]:
+        events = await super().account(token, now_ms)
+        return [self._without_stops(e) if isinstance(e, AccountSnapshot) else e for e in events]
+
+    async def query(self, client_order_id: str, symbol: str, now_ms: int) -> Sequence[Event]:
+        events = await super().query(client_order_id, symbol, now_ms)
+        is_lost = self.has_lost and any(isinstance(e, OrderFound) and self._is_lost(e.report) for e in events)
+        return [OrderAbsent(time_ms=now_ms, client_order_id=client_order_id, conclusive=True)] if is_lost else events
+
+    def _without_stops(self, snapshot: AccountSnapshot) -> AccountSnapshot:
+        shown = tuple(report for report in snapshot.orders if not (self.has_lost and self._is_lost(report)))
+        return replace(snapshot, orders=shown)
+
+    def _is_lost(self, report: OrderReport) -> bool:
+        return report.type is OrderType.STOP_MARKET and report.state is OrderState.CANCELED
+
+
+def test_a_stop_that_the_exchange_has_lost_is_placed_again_before_the_end(tmp_path: Path) -> None:
+    """The last look at the account misses it: it is asked about before anything is called done."""
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        exchange = LosesStop(ONE, server.port)
+        feed = WallFeed(candles=1)
+        manager = wall_manager(tmp_path, exchange, feed, Eager(), policy="keep", shutdown_timeout_s=10.0)
+
+        def done() -> bool:
+            live = manager.engine.state.all_live_orders()
+            if [(order.intent.purpose, order.state) for order in live] != [(Purpose.STOP, OrderState.OPEN)]:
+                return False
+            server.cancel(live[0].id, BTC.symbol)
+            exchange.has_lost = True
+            return True
+
+        assert run_until(manager, done) == ExitCode.OK
+        assert len(resting_stops(server)) == 1
+        assert server.total("BTC") > 0
+
+
+class RisingFeed(WallFeed):
+    """A candle at 100, and half a second later one at 103, which moves the stop up."""
+
+    async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
+        for price in (D(100), D(103)):
+            await asyncio.sleep(0.5)
+            opened_ms = wall_ms() // INTERVAL_MS * INTERVAL_MS - INTERVAL_MS
+            yield (Candle(BTC.symbol, opened_ms, INTERVAL_MS, price, price, price, price, D(1_000)),)
+        await asyncio.Event().wait()
+
+
+class CancelsLate(SocketExchange):
+    """Cancels are carried out two seconds later, and never answered."""
+
+    is_asked = False
+
+    async def cancel(self, client_order_id: str, symbol: str, now_ms: int) -> Sequence[Event]:
+        self.is_asked = True
+        await asyncio.shield(asyncio.create_task(self._later(client_order_id, symbol, now_ms)))
+        await asyncio.Event().wait()
+        return []
+
+    async def _later(self, client_order_id: str, symbol: str, now_ms: int) -> None:
+        await asyncio.sleep(2)
+        await super().cancel(client_order_id, symbol, now_ms)
+
+
+def test_the_end_waits_for_a_stop_whose_cancelling_is_in_doubt(tmp_path: Path) -> None:
+    """It was just to be moved: had the bot ended while it still rested, it would be gone a moment later."""
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        exchange = CancelsLate(ONE, server.port)
+        manager = wall_manager(tmp_path, exchange, RisingFeed(), Eager(), policy="keep", shutdown_timeout_s=20.0)
+        assert run_until(manager, lambda: exchange.is_asked) == ExitCode.OK
+        (stop,) = resting_stops(server)
+        assert stop.intent.stop_price == D(99)
+
+
+def test_a_stop_that_was_flat_early_has_all_of_its_time_to_be_checked(tmp_path: Path) -> None:
+    """Each answer takes 0.9 s and that to the sale is lost: the time for closing is over before the last answer."""
+
+    class Slow(SocketExchange):
+        is_slow = False
+
+        async def _ask(self, request: Request, lost: Event) -> Sequence[Event]:
+            await asyncio.sleep(0.9 * self.is_slow)
+            events = await super()._ask(request, lost)
+            if self.is_slow and isinstance(request, Submit):
+                await asyncio.Event().wait()
+            return events
+
+    with ExchangeServer(ONE, BALANCES, D(100)) as server:
+        exchange = Slow(ONE, server.port)
+        feed = WallFeed(candles=1)
+        manager = wall_manager(tmp_path, exchange, feed, Eager(), policy="flatten", shutdown_timeout_s=11.4)
+        manager.requests._timeout_s = 10
+
+        def done() -> bool:
+            live = manager.engine.state.all_live_orders()
+            exchange.is_slow = [(o.intent.purpose, o.state) for o in live] == [(Purpose.STOP, OrderState.OPEN)]
+            return exchange.is_slow
+
+        assert run_until(manager, done) == ExitCode.OK
+        assert server.total("BTC") == 0
 
 
 def test_time_goes_on_without_candles(tmp_path: Path) -> None:

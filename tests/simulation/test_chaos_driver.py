@@ -53,7 +53,7 @@ SABOTAGE: dict[str, tuple[Callable[[], object], tuple[Fault, ...]]] = {
         (Fault(kind=Kind.REQUEST_LATE, on="submit entry", at=1, times=6, seconds=9),),
     ),
     "positions get no stop, and nobody minds": (
-        lambda: mock.patch.multiple(protection, _protect=nothing, _watch_protection=nothing),
+        lambda: mock.patch.multiple(protection, _protect=nothing, watch_protection=nothing),
         (),
     ),
     "an exit does not wait for the stop's cancel": (lambda: mock.patch.object(protection, "_exit", sold_at_once), ()),

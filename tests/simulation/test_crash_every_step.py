@@ -95,7 +95,7 @@ def check_scene(scene: Scene) -> None:
 
 
 def test_a_position_that_stays_without_its_stop_would_be_found() -> None:
-    with mock.patch.multiple(protection, _protect=nothing, _watch_protection=nothing):
+    with mock.patch.multiple(protection, _protect=nothing, watch_protection=nothing):
         assert "I5" in made_up().play().violation
 
 

@@ -102,6 +102,11 @@ class ExchangeServer:
             orders = self._exchange.state().orders
             return [order for order in orders if purpose is None or order.intent.purpose is purpose]
 
+    def cancel(self, order_id: str, symbol: str) -> None:
+        """Cancel an order by another hand than the bot's."""
+        with self._guard:
+            self._exchange.cancel(order_id, symbol, wall_ms())
+
     def total(self, coin: str) -> Decimal:
         """What the account has of a coin."""
         with self._guard:

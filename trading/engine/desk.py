@@ -42,7 +42,8 @@ _VOLATILE = (
     "entry_times",
     "called_for_person",
     "noted_ended",
-    "bare_told",
+    "unsold_since",
+    "stuck_told",
     "held_back",
 )
 
@@ -67,7 +68,9 @@ class Desk:
         called_for_person: orders in doubt of which a person has been told.
         noted_ended: orders that had ended before they were seen, and that nothing explains.
         is_new: the account was told for the first time in this database: what ended before is news.
-        bare_told: when a person was last told that a position can neither be protected nor sold.
+        unsold_since: since when nothing of a position has been sold though its exit is decided; its id, and how much of
+            it had been sold then.
+        stuck_told: when a person was last told that a position cannot be sold, or may have lost its stop.
         protecting: the bot is about to end: positions are to get their stops; only what can have none is sold.
         held_back: positions whose exits had been decided before that; with a stop they are sold after the next start.
     """
@@ -99,7 +102,8 @@ class Desk:
         self.called_for_person: dict[str, None] = {}
         self.noted_ended: dict[str, None] = {}
         self.is_new = False
-        self.bare_told: dict[str, int] = {}
+        self.unsold_since: dict[str, tuple[int, str, Decimal]] = {}
+        self.stuck_told: dict[str, int] = {}
         self.held_back: dict[str, None] = {}
         self.entry_times: deque[int] = deque()
         self._marked: dict[str, Any] = {}

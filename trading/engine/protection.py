@@ -19,13 +19,14 @@ from trading.engine.breaker import after_trade
 from trading.engine.desk import Desk
 from trading.engine.ids import client_order_id
 from trading.engine.portfolio import close_position
+from trading.engine.protection_watch import bare_since, watch_protection
 
 TRAIL_STEP = Decimal("0.1")
 RETRY_DOUBLINGS = 6
 SOON_MAX = 3
 """How many times the bound of a bare position an exit waits at most after a stop was refused."""
-STUCK_MS = 60_000
-STUCK_AGAIN_MS = 600_000
+STOPS_ENDED_MAX = 3
+HOUR_MS = 3_600_000
 
 
 def plan(desk: Desk, symbol: str) -> None:
@@ -52,6 +53,7 @@ def plan(desk: Desk, symbol: str) -> None:
     if not (entries or stops or exits or is_untold) and _is_over(desk, position):
         desk.unread_since.pop(symbol, None)
         desk.put_off.pop(symbol, None)
+        desk.unsold_since.pop(symbol, None)
         profit = close_position(desk, position)
         if profit is not None:
             after_trade(desk, lost=profit < 0)
@@ -68,7 +70,7 @@ def plan(desk: Desk, symbol: str) -> None:
         _exit(desk, position, stops, exits)
     else:
         _protect(desk, position, stops, exits)
-    _watch_protection(desk, symbol)
+    watch_protection(desk, symbol)
     _note_steady(desk, symbol)
 
 
@@ -114,7 +116,8 @@ def request_exit(desk: Desk, position: Position, reason: str) -> Position:
 def on_unfilled(desk: Desk, order: Order) -> None:
     """A stop or exit has ended without a fill: sell, or try again after a while, never in the same instant.
 
-    Where a stop is refused the price is beyond it: sell. One that ended otherwise, not by our cancel, is placed again.
+    Where a stop is refused the price is beyond it: sell. One that ended otherwise, not by our cancel, is placed again,
+    but not for ever: where stops end again and again none rests.
     """
     position = desk.state.positions.get(order.intent.symbol)
     if position is None or position.id != order.intent.position_id or order.reported_filled:
@@ -122,16 +125,21 @@ def on_unfilled(desk: Desk, order: Order) -> None:
     now = desk.state.now_ms
     if order.intent.purpose is Purpose.STOP:
         retry_ms = now + desk.config.timing.exit_retry_ms
-        if order.state is OrderState.REJECTED:
-            position = request_exit(desk, position, "stop refused")
+        if order.state is not OrderState.REJECTED:
+            if order.cancel_requested_ms is not None:
+                return
+            text = f"the stop of {position.symbol} has ended at the exchange ({order.state}) with nothing sold"
+            desk.notify(Level.WARNING, "STOP_ENDED", text, position.symbol)
+        ended = _count_ended_stops(desk, position)
+        if order.state is OrderState.REJECTED or ended >= STOPS_ENDED_MAX:
+            why = "stop refused" if order.state is OrderState.REJECTED else "stops do not rest"
+            position = request_exit(desk, position, why)
             desk.held_back.pop(position.id, None)
-            refused = _count_unfilled(desk, order, refused=True)
+            failures = _count_unfilled(desk, order, refused=True) + ended
             # An exit that was refused often may wait for long where a stop rests meanwhile. Here none can.
-            soon = now + desk.config.timing.protect_ms * min(refused, SOON_MAX)
+            soon = now + desk.config.timing.protect_ms * min(failures, SOON_MAX)
             position = replace(position, exit_retry_ms=min(position.exit_retry_ms, soon))
-            retry_ms = now + _wait_ms(desk, refused)
-        elif order.cancel_requested_ms is not None:
-            return
+            retry_ms = now + _wait_ms(desk, failures)
         desk.state.put(replace(position, stop_retry_ms=retry_ms))
     elif order.intent.purpose is Purpose.EXIT:
         wait_ms = _wait_ms(desk, _count_unfilled(desk, order))
@@ -139,6 +147,21 @@ def on_unfilled(desk: Desk, order: Order) -> None:
             # No stop will rest meanwhile.
             wait_ms = min(wait_ms, desk.config.timing.protect_ms * SOON_MAX)
         desk.state.put(replace(position, exit_retry_ms=now + wait_ms))
+
+
+def _count_ended_stops(desk: Desk, position: Position) -> int:
+    """How many stops of the position have ended in the last hour by themselves, not refused, with nothing filled."""
+    since_ms = desk.state.now_ms - HOUR_MS
+    return sum(
+        1
+        for o in desk.state.orders.values()
+        if o.intent.position_id == position.id
+        and o.intent.purpose is Purpose.STOP
+        and o.state in (OrderState.CANCELED, OrderState.EXPIRED)
+        and o.cancel_requested_ms is None
+        and o.updated_ms >= since_ms
+        and not o.reported_filled
+    )
 
 
 def _count_unfilled(desk: Desk, order: Order, *, refused: bool = False) -> int:
@@ -213,7 +236,7 @@ def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], st
         return request_exit(desk, position, "too small to protect")
     since = position.unprotected_since_ms
     bare_ms = 0 if since is None else desk.state.now_ms - since
-    if bare_ms > desk.config.timing.protect_ms and _bare_since(desk, position) is not None:
+    if bare_ms > desk.config.timing.protect_ms and bare_since(desk, position) is not None:
         desk.notify(
             Level.CRITICAL,
             "UNPROTECTED",
@@ -331,58 +354,6 @@ def _place(desk: Desk, position: Position, purpose: Purpose, quantity: Decimal, 
     refusal = desk.submit(intent)
     if refusal is not None:
         desk.notify(Level.CRITICAL, refusal.code, f"{purpose} of {position.symbol}: {refusal.message}", position.symbol)
-
-
-def _watch_protection(desk: Desk, symbol: str) -> None:
-    """Keep the time since when the position is bare."""
-    position = desk.state.positions.get(symbol)
-    if position is None or not desk.config.protect:
-        return
-    since = _bare_since(desk, position)
-    if since != position.unprotected_since_ms:
-        desk.state.put(replace(position, unprotected_since_ms=since))
-    _tell_if_stuck(desk, position, since)
-
-
-def _bare_since(desk: Desk, position: Position) -> int | None:
-    """Since when more than dust is held without an acknowledged stop, or an exit on its way; None where it is not now.
-
-    A stop may be heard of long after it was placed, as by the first look after a death: from then on it counts.
-    """
-    if not desk.config.protect:
-        return None
-    bare = desk.held(position)
-    for order in desk.state.live_orders(position.symbol):
-        if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED and not _is_idle(desk, order):
-            bare -= order.remaining
-    price = position.stop_price or desk.price(position.symbol) or position.average_entry
-    if bare <= 0 or desk.instrument(position.symbol).is_dust(bare, price):
-        return None
-    since = position.unprotected_since_ms
-    return desk.state.now_ms if since is None else since
-
-
-def _is_idle(desk: Desk, order: Order) -> bool:
-    """Whether it should fill at once, and has not for a while: it protects nothing."""
-    is_exit = order.intent.purpose is Purpose.EXIT
-    return is_exit and desk.state.now_ms - order.updated_ms > desk.config.timing.stop_fill_ms
-
-
-def _tell_if_stuck(desk: Desk, position: Position, since: int | None) -> None:
-    """Tell a person of a position that has no stop and cannot be sold either, again and again while it is so."""
-    symbol, now = position.symbol, desk.state.now_ms
-    if since is None or not position.exit_reason:  # what is only bare is closed, and that is told
-        desk.bare_told.pop(symbol, None)
-        return
-    told = desk.bare_told.get(symbol)
-    if now - (since if told is None else told) < (STUCK_MS if told is None else STUCK_AGAIN_MS):
-        return
-    desk.bare_told[symbol] = now
-    text = (
-        f"{symbol} has had no stop for {(now - since) / 1000:.0f} s and could not be sold ({position.exit_reason}): "
-        "look at its orders and balance at the exchange"
-    )
-    desk.notify(Level.CRITICAL, "UNPROTECTED", text, symbol)
 
 
 def _note_steady(desk: Desk, symbol: str) -> None:

@@ -15,7 +15,7 @@ import structlog
 
 from trading.domain.actions import Level, Notify
 from trading.domain.events import Command, CommandKind
-from trading.domain.orders import Purpose
+from trading.domain.orders import ACKNOWLEDGED, Order, Purpose
 from trading.domain.positions import Position
 from trading.engine.adoption import is_left_to_a_person
 from trading.exit_codes import ExitCode
@@ -176,20 +176,33 @@ class GracefulShutdownHandler:
             for order in state.all_live_orders()
             if order.intent.purpose is not Purpose.STOP or flatten
         ]
-        for position in list(state.positions.values()):
-            bare = position.unprotected_since_ms is not None
-            if flatten or bare:
-                left.append(f"position {position.symbol} {position.quantity} {self._stop_of(position)}")
+        left += [
+            f"position {position.symbol} {position.quantity} {self._stop_of(position)}"
+            for position in state.positions.values()
+            if flatten or not self._is_safe(position)
+        ]
         return left if self._checked else [*left, "not checked with the exchange"]
+
+    def _stops(self, position: Position) -> list[Order]:
+        """Its stops that may rest."""
+        return [
+            order
+            for order in self.manager.engine.state.live_orders(position.symbol)
+            if order.intent.purpose is Purpose.STOP and not order.state.is_final and not is_left_to_a_person(order)
+        ]
+
+    def _is_safe(self, position: Position) -> bool:
+        """Whether its stop rests, by the exchange's last word, or it needs none."""
+        return position.unprotected_since_ms is None and not any(map(_is_in_doubt, self._stops(position)))
 
     def _stop_of(self, position: Position) -> str:
         """What is known of its stop, in words."""
-        if position.unprotected_since_ms is not None:
-            return "without a stop"
-        orders = self.manager.engine.state.live_orders(position.symbol)
-        if any(order.intent.purpose is Purpose.STOP and order.cancel_requested_ms is not None for order in orders):
+        stops = self._stops(position)
+        if any(stop.cancel_requested_ms is not None for stop in stops):
             return "with a stop whose cancelling is in doubt"
-        return "with its stop"
+        if any(map(_is_in_doubt, stops)):
+            return "with a stop that is in doubt"
+        return "with its stop" if stops and self._is_safe(position) else "without a stop"
 
     def _unsaved(self) -> list[str]:
         lost = "the journal lacks the last changes: the next start asks the exchange"
@@ -207,18 +220,24 @@ class GracefulShutdownHandler:
         # until it has answered once, stops stay.
         if self.policy == "flatten" and await self._is_told(protect_at):
             await self._command(CommandKind.CLOSE_ALL)
-        await self._until(is_done, protect_at)
-        if not is_done():
+        if not await self._settle(is_done, protect_at):
             log.warning("shutdown.protecting", left=self.left())
             manager.requests.hurry(self._request_s, until=deadline)
             await self._command(CommandKind.PROTECT)
-            is_done = self._is_kept
-        # What the exchange shows may be news: then there is more to do, and to check again.
-        await self._until(is_done, deadline)
-        while not (await self._is_confirmed(deadline) and is_done()) and time.monotonic() < deadline:
-            await self._until(is_done, deadline)
+            await self._settle(self._is_kept, deadline)
         # A journal that is locked may be free again in a moment.
         await self._until(lambda: not manager.line.has_unsaved, protect_at)
+
+    async def _settle(self, is_done: Callable[[], bool], until: float) -> bool:
+        """Whether it is done until then (monotonic seconds), by the word of the exchange as well.
+
+        What the exchange shows may be news: then there is more to do, and to check again.
+        """
+        while time.monotonic() < until:
+            await self._until(is_done, until)
+            if await self._is_confirmed(until) and is_done():
+                return True
+        return False
 
     async def _command(self, kind: CommandKind) -> None:
         now_ms = self.manager.now_ms()
@@ -270,7 +289,7 @@ class GracefulShutdownHandler:
         state = self.manager.engine.state
         orders = state.all_live_orders()
         return all(o.intent.purpose is Purpose.STOP or is_left_to_a_person(o) for o in orders) and all(
-            position.unprotected_since_ms is None for position in state.positions.values()
+            map(self._is_safe, state.positions.values())
         )
 
     def _save_state(self) -> None:
@@ -292,3 +311,8 @@ class GracefulShutdownHandler:
         log.critical("shutdown.incomplete", code=int(code), took_s=took_s, left=left)
         text = f"stopped with exit code {int(code)}; left: {'; '.join(left) or 'nothing known'}"
         self.manager.notify(Notify(Level.CRITICAL, "SHUTDOWN_INCOMPLETE", text))
+
+
+def _is_in_doubt(stop: Order) -> bool:
+    """Whether it may be gone: it was to be cancelled, or the account did not show it, and no answer tells."""
+    return stop.cancel_requested_ms is not None or stop.query_due_ms is not None or stop.state not in ACKNOWLEDGED

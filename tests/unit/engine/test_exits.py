@@ -370,3 +370,41 @@ def test_an_exit_that_is_accepted_and_does_not_fill_is_told() -> None:
             rig.found(leaving, OrderState.OPEN)
             told += rig.notes()
     assert "UNPROTECTED" in told
+
+
+def test_an_exit_whose_cancels_are_refused_is_told() -> None:
+    """The stop goes on resting, and the sale never begins."""
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.CLOSE_ALL)
+    told: list[str] = []
+    for _ in range(90):
+        if rig.cancels():
+            rig.cancel_rejected(stop.id)
+        if rig.queries():
+            rig.found(stop.id, OrderState.OPEN)
+        rig.tick(1_000)
+        told += rig.notes()
+    assert told.count("STOP_IN_DOUBT") == 1
+    assert rig.position.exit_reason
+
+
+def test_exits_that_end_again_and_again_with_nothing_sold_are_told() -> None:
+    """Between them a stop rests: nothing is bare for long, and nothing is sold either."""
+    rig = Rig.holding()
+    rig.command(CommandKind.CLOSE_ALL)
+    told: list[str] = []
+    for _ in range(300):
+        for order in [*rig.engine.state.live_orders(BTC.symbol)]:
+            if order.intent.purpose is Purpose.EXIT:
+                rig.cancelled(order.id, expired=True)
+            elif order.cancel_requested_ms is not None:
+                rig.cancelled(order.id)
+            elif order.state is OrderState.SUBMITTING:
+                rig.accept(order.id)
+            told += rig.notes()
+            rig.snapshot_again()
+            told += rig.notes()
+        rig.tick(1_000)
+        told += rig.notes()
+    assert told.count("NOT_SOLD") + told.count("UNPROTECTED") == 1

@@ -236,6 +236,53 @@ def test_a_stop_that_ends_by_itself_is_placed_again_but_not_in_the_same_instant(
     assert again.client_order_id != stop.id
 
 
+def test_where_stops_end_again_and_again_the_position_is_sold() -> None:
+    """As on an exchange that accepts first and refuses later. Each end is told."""
+    rig = Rig.started()
+    stop = bought(rig)
+    for _ in range(2):
+        rig.accept(stop)
+        rig.cancelled(stop, expired=True)
+        assert "STOP_ENDED" in rig.notes()
+        assert not rig.position.exit_reason
+        rig.tick(2_000)
+        stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.cancelled(stop, expired=True)
+    assert rig.position.exit_reason == "stops do not rest"
+    rig.snapshot()
+    assert rig.one(Purpose.EXIT)
+
+
+def test_stops_that_end_now_and_then_are_placed_again() -> None:
+    rig = Rig.started()
+    stop = bought(rig)
+    for _ in range(10):
+        rig.accept(stop)
+        rig.tick(1_801_000)
+        rig.found(stop, OrderState.EXPIRED)
+        assert not rig.position.exit_reason
+        rig.tick(2_000)
+        stop = rig.one(Purpose.STOP)
+
+
+def test_a_stop_whose_cancelling_stays_in_doubt_is_told() -> None:
+    """It was to be moved up, and the exchange has not answered since: it may be gone."""
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.candle("105")
+    assert rig.cancels() == [stop.id]
+    rig.cancel_unknown(stop.id)
+    told: list[tuple[int, str]] = []
+    began = rig.now
+    while rig.now - began < 300_000:
+        rig.tick(1_000)
+        told += [(rig.now - began, code) for code in rig.notes()]
+    ((after_ms, code),) = [entry for entry in told if not entry[1].startswith("BREAKER")]
+    assert (code, after_ms <= 70_000) == ("STOP_IN_DOUBT", True)
+    assert not rig.position.exit_reason, "it may as well rest"
+
+
 @pytest.mark.parametrize("state", [OrderState.CANCELED, OrderState.EXPIRED])
 def test_a_stop_found_ended_is_placed_again_but_not_in_the_same_instant(state: OrderState) -> None:
     rig = Rig.holding()

@@ -47,6 +47,9 @@ WORDINGS: dict[str, Wording] = {
     "CANDLE_REFUSED": Wording("A candle was refused", "One is harmless; many mean that the data source is wrong."),
     # Orders and positions.
     "UNPROTECTED": Wording("Position without a stop", "It is being closed. Look at the exchange whether it is."),
+    "STOP_ENDED": Wording("A stop has ended", "Another is placed; after three in an hour the position is sold."),
+    "STOP_IN_DOUBT": Wording("A stop may be gone", "Look at the exchange whether one rests; sell by hand if not."),
+    "NOT_SOLD": Wording("A position cannot be sold", "Look at its orders and balance at the exchange."),
     "ORDER_UNKNOWN": Wording("An order's answer was lost", "The bot asks for it; nothing has to be done yet."),
     "ORDER_NEEDS_PERSON": Wording(
         "An order needs a person", "Look for it at the exchange, then `tradebot resolve ORDER adopt|close|ignore`."
