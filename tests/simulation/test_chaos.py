@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests.simulation.chaos.bot import Disk
+from tests.simulation.chaos.faults import Fault, Kind, Schedule
 from tests.simulation.chaos.generate import generate
 from tests.simulation.chaos.run import run
 from tests.simulation.chaos.server_disk import ServerDisk
@@ -41,6 +42,14 @@ def test_nothing_is_broken_by_the_schedules_of_this_slice(part: int) -> None:
     """CI names another slice each time; without one it is always the first."""
     begin = SLICES_BEGIN + int(os.environ.get(SLICE, "0")) * ROTATING
     play(range(begin + part * PART, begin + (part + 1) * PART))
+
+
+def test_a_sale_that_is_refused_six_times_beyond_its_stop_is_tried_every_half_minute_over_a_death() -> None:
+    """Seed 886838, shortened: the wait after a refusal, 30 s, goes on after the death."""
+    refused = Fault(kind=Kind.REFUSED, on="submit exit", at=1, times=6, seconds=0)
+    crash = Fault(kind=Kind.CRASH, on="moment", at=133, times=1, seconds=1)
+    thin = Fault(kind=Kind.THIN, on="minute", at=8, times=1, seconds=0)
+    assert run(Schedule(seed=886838, faults=(refused, crash, thin))).violation == ""
 
 
 def test_nothing_is_broken_on_postgresql(server_disk: ServerDisk) -> None:
