@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.containers import UID, Deployment, at_once, eventually
-from tests.support.deployments import FAST, back_again, held, open_orders, position_open, stopped
+from tests.support.deployments import FAST, LASTING, back_again, held, open_orders, position_open, stopped
 from tests.support.processes import rows
 from trading.exit_codes import ExitCode
 
@@ -125,7 +125,7 @@ def on_a_small_disk(deploy: Make) -> Iterator[Deployment]:
     mount = ["mount", "-t", "tmpfs", "-o", f"size=32m,uid={UID},gid={UID}", "tradebot-test", str(deployment.data)]
     subprocess.run(mount, check=True)
     try:
-        deployment.env_file(**FAST, HEALTH_DISK_FREE_MIN_MB="1")
+        deployment.env_file(**LASTING, HEALTH_DISK_FREE_MIN_MB="1")
         deployment.up("trading-bot")
         eventually(lambda: deployment.is_healthy("trading-bot"), "it is healthy")
         eventually(lambda: position_open(deployment), "something is held")
