@@ -23,8 +23,6 @@ from trading.engine.protection_watch import bare_since, watch_protection
 
 TRAIL_STEP = Decimal("0.1")
 RETRY_DOUBLINGS = 6
-SOON_MAX = 3
-"""How many times the bound of a bare position an exit waits at most after a stop was refused."""
 STOPS_ENDED_MAX = 3
 HOUR_MS = 3_600_000
 
@@ -122,59 +120,48 @@ def on_unfilled(desk: Desk, order: Order) -> None:
     position = desk.state.positions.get(order.intent.symbol)
     if position is None or position.id != order.intent.position_id or order.reported_filled:
         return
-    now = desk.state.now_ms
+    now, timing = desk.state.now_ms, desk.config.timing
+    unfilled = _ended_unfilled(desk, order)
     if order.intent.purpose is Purpose.STOP:
-        retry_ms = now + desk.config.timing.exit_retry_ms
+        retry_ms = now + timing.exit_retry_ms
         if order.state is not OrderState.REJECTED:
             if order.cancel_requested_ms is not None:
                 return
             text = f"the stop of {position.symbol} has ended at the exchange ({order.state}) with nothing sold"
             desk.notify(Level.WARNING, "STOP_ENDED", text, position.symbol)
-        ended = _count_ended_stops(desk, position)
+        refused = sum(o.state is OrderState.REJECTED for o in unfilled)
+        ended = sum(_has_ended_by_itself(o) and o.updated_ms >= now - HOUR_MS for o in unfilled)
         if order.state is OrderState.REJECTED or ended >= STOPS_ENDED_MAX:
             why = "stop refused" if order.state is OrderState.REJECTED else "stops do not rest"
             position = request_exit(desk, position, why)
             desk.held_back.pop(position.id, None)
-            failures = _count_unfilled(desk, order, refused=True) + ended
             # An exit that was refused often may wait for long where a stop rests meanwhile. Here none can.
-            soon = now + desk.config.timing.protect_ms * min(failures, SOON_MAX)
-            position = replace(position, exit_retry_ms=min(position.exit_retry_ms, soon))
-            retry_ms = now + _wait_ms(desk, failures)
+            position = replace(position, exit_retry_ms=min(position.exit_retry_ms, now + timing.protect_ms))
+            retry_ms = now + _wait_ms(desk, refused + ended)
         desk.state.put(replace(position, stop_retry_ms=retry_ms))
     elif order.intent.purpose is Purpose.EXIT:
-        wait_ms = _wait_ms(desk, _count_unfilled(desk, order))
-        if position.stop_retry_ms > now:
-            # No stop will rest meanwhile.
-            wait_ms = min(wait_ms, desk.config.timing.protect_ms * SOON_MAX)
+        wait_ms = _wait_ms(desk, len(unfilled))
+        if position.stop_retry_ms > now or _too_small_to_protect(desk, position):
+            wait_ms = min(wait_ms, timing.protect_ms)  # no stop will rest meanwhile
         desk.state.put(replace(position, exit_retry_ms=now + wait_ms))
 
 
-def _count_ended_stops(desk: Desk, position: Position) -> int:
-    """How many stops of the position have ended in the last hour by themselves, not refused, with nothing filled."""
-    since_ms = desk.state.now_ms - HOUR_MS
-    return sum(
-        1
-        for o in desk.state.orders.values()
-        if o.intent.position_id == position.id
-        and o.intent.purpose is Purpose.STOP
-        and o.state in (OrderState.CANCELED, OrderState.EXPIRED)
-        and o.cancel_requested_ms is None
-        and o.updated_ms >= since_ms
-        and not o.reported_filled
-    )
-
-
-def _count_unfilled(desk: Desk, order: Order, *, refused: bool = False) -> int:
-    """How many orders of the same position and purpose have ended with nothing filled, or only those refused."""
+def _ended_unfilled(desk: Desk, order: Order) -> list[Order]:
+    """The orders of the same position and purpose, this one among them, that have ended with nothing filled."""
     intent = order.intent
-    return sum(
-        1
+    return [
+        o
         for o in desk.state.orders.values()
         if o.intent.position_id == intent.position_id
         and o.intent.purpose is intent.purpose
-        and (o.state is OrderState.REJECTED if refused else o.state.is_final)
+        and o.state.is_final
         and not o.reported_filled
-    )
+    ]
+
+
+def _has_ended_by_itself(order: Order) -> bool:
+    """Whether it was neither refused nor ended by our cancel."""
+    return order.state is not OrderState.REJECTED and order.cancel_requested_ms is None
 
 
 def _wait_ms(desk: Desk, failures: int) -> int:

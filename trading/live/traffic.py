@@ -102,9 +102,13 @@ class Traffic:
 
     async def _take(self, events: Sequence[Event], *, may_wait: bool) -> Sequence[Action]:
         self._on_beat()
-        self.told = max([self.told, *(event.token for event in events if isinstance(event, AccountSnapshot))])
+        for event in events:
+            if isinstance(event, AccountSnapshot):
+                self.told = max(self.told, event.token)
         actions = await self._line.take(events, may_wait=may_wait)
-        self.asked = max([self.asked, *(action.token for action in actions if isinstance(action, FetchAccount))])
+        for action in actions:
+            if isinstance(action, FetchAccount):
+                self.asked = max(self.asked, action.token)
         self._on_beat()
         return actions
 

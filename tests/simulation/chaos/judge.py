@@ -15,7 +15,6 @@ from trading.domain.instruments import ZERO
 from trading.domain.orders import ACKNOWLEDGED, Fill, Order, OrderIntent, OrderState, Purpose, Side
 from trading.domain.positions import Correction, CorrectionKind
 from trading.engine import portfolio
-from trading.engine.protection import SOON_MAX
 from trading.store.database import reading
 from trading.store.latch import read_kill
 from trading.store.rows import to_record
@@ -150,11 +149,9 @@ class Judge:
     def bound_s(self, strikes: int) -> int:
         """How long coins may be bare when so many requests were struck meanwhile."""
         timing = self.world.scenario.config.timing
+        doubt = timing.answer_ms + WINDOW_MS + 4 * timing.query_ms
+        bound_ms = timing.protect_ms + timing.answer_ms + 2 * timing.query_ms + strikes * doubt
         struck = self.world.strikes.struck
-        # A sale that was refused where no stop can rest either waits for so long, also over a death.
-        wait = timing.protect_ms * (SOON_MAX if any(f.kind is Kind.REFUSED for f in struck) else 1)
-        doubt = max(timing.answer_ms + WINDOW_MS + 4 * timing.query_ms, wait)
-        bound_ms = wait + timing.answer_ms + 2 * timing.query_ms + strikes * doubt
         if any(f.kind in _HIDES_NEWS for f in struck):
             # What should fill is looked at anyway; a stop that rests only at the next reconciliation.
             taken_away = any(f.kind is Kind.STOP_TAKEN_AWAY for f in struck)
