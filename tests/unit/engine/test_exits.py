@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 
 from tests.support.builders import BTC, EXIT, D
 from tests.support.rig import Rig
-from trading.domain.actions import FetchAccount, SubmitOrder
 from trading.domain.events import AccountSnapshot, CommandKind
 from trading.domain.orders import OrderState, OrderType, Purpose
 from trading.domain.positions import Balance
@@ -218,33 +215,6 @@ def test_each_refusal_doubles_the_wait_up_to_64_fold() -> None:
         rig.snapshot()
         exit_ = rig.one(Purpose.EXIT)
     assert waits == [2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 128_000, 128_000]
-
-
-@pytest.mark.parametrize("quantity", ["10", "0.051"])
-def test_where_no_stop_can_rest_a_refused_sale_is_tried_again_within_the_bound_for_ever(quantity: str) -> None:
-    """Stops are refused as well, or the position is worth less than the exchange takes a stop for."""
-    rig = Rig.started()
-    entry = rig.entered()
-    rig.fill(entry, quantity, "100")
-    if rig.order(entry).remaining:
-        rig.cancelled(entry, quantity, expired=True)
-    held = {"BTC": Balance(D(quantity)), "USDT": Balance(rig.cash)}
-    tried: dict[Purpose, list[int]] = {Purpose.STOP: [], Purpose.EXIT: []}
-    for second in range(1_200):
-        waiting = list(rig.actions)
-        while waiting:
-            action = waiting.pop(0)
-            if isinstance(action, SubmitOrder):
-                tried[action.order.value.purpose].append(second)
-                waiting += rig.reject(action.order.value.client_order_id)
-            elif isinstance(action, FetchAccount):
-                waiting += rig.send(AccountSnapshot(time_ms=rig.now, token=action.token, balances=held))
-        rig.tick(1_000)
-    bound_s = rig.engine.config.timing.protect_ms // 1_000
-    assert max(b - a for a, b in pairwise(tried[Purpose.EXIT])) == bound_s
-    assert 1_200 - tried[Purpose.EXIT][-1] <= bound_s
-    stops = tried[Purpose.STOP]
-    assert len(stops) < 20 if quantity == "10" else not stops
 
 
 @pytest.mark.parametrize("state", [OrderState.EXPIRED, OrderState.REJECTED])
