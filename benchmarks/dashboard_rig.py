@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.ports import free_port
+
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 60.0
 PASSWORD = "for-the-benchmark-alone"  # noqa: S105 - of a server that lives for seconds, on loopback
@@ -27,14 +28,6 @@ def environment(folder: Path, **changes: str) -> dict[str, str]:
     """This process's environment without settings of ours, with the data in `folder`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return {**kept, "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder), "LOG_LEVEL": "ERROR", **changes}
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ fi
 compose "${files[@]}" up --detach "${build[@]}" || fail "the services were not started"
 wait_healthy "$timeout" trading-bot dashboard || exit 1
 say "dashboard: http://$(published_address)"
-login=$(compose logs --no-color dashboard 2>/dev/null | grep -o "the dashboard's password is [^ \"]*" | tail -n 1 || true)
+# One that the dashboard makes itself may come into its log a moment after it is healthy.
+find_login() {
+    login=$(compose logs --no-color dashboard 2>/dev/null | grep -o "the dashboard's password is [^ \"]*" | tail -n 1)
+}
+wait_until 5 find_login || true
 say "${login:-password: as you set it, or as the first log of the dashboard shows it}"
 say "log: docker compose logs -f trading-bot       stop: docker compose stop"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.support.browser import PHONE, Watched, why_not
 from tests.support.dashboards import Dashboard
+from tests.support.deployments import open_orders
 from tests.support.processes import tradebot
 
 pytestmark = pytest.mark.browser
@@ -27,18 +29,35 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield running
 
 
-@pytest.fixture
-def still(tmp_path: Path) -> Iterator[Dashboard]:
-    """A bot that holds something while the market hardly moves, so that no stop is moved under a person's hands."""
+@contextmanager
+def holding(folder: Path, speed: float) -> Iterator[Dashboard]:
+    """A bot that holds something while the market is slow: no stop is moved or hit under a person's hands."""
     if missing := why_not():
         pytest.skip(missing)
-    with Dashboard(tmp_path, speed=20) as quick:
-        quick.wait_until_served()
-        quick.wait_for("/orders", lambda found: any(one["purpose"] == "stop" for one in found["items"]), live=True)
-        ended = tradebot("stop", "--policy", "keep", cwd=tmp_path, DATA_DIR=str(quick.data))
-        assert ended.returncode == 0, ended.stderr
-    with Dashboard(tmp_path, speed=0.01) as running:
+    for _ in range(5):
+        with Dashboard(folder, speed=20) as quick:
+            quick.wait_until_served()
+            quick.wait_for("/orders", lambda found: any(one["purpose"] == "stop" for one in found["items"]), live=True)
+            ended = tradebot("stop", "--policy", "keep", cwd=folder, DATA_DIR=str(quick.data))
+            assert ended.returncode == 0, ended.stderr
+        if "stop" in open_orders(quick.data):  # else the market was quicker
+            break
+    with Dashboard(folder, speed=speed) as running:
         running.wait_until_served()
+        yield running
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Iterator[Dashboard]:
+    """One whose market hardly moves."""
+    with holding(tmp_path, 0.01) as running:
+        yield running
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Dashboard]:
+    """One whose market moves, as what is sold needs it, every five seconds."""
+    with holding(tmp_path, 0.2) as running:
         yield running
 
 
@@ -64,8 +83,9 @@ def answer(page: Page, action: str, **fields: str) -> None:
     dialog.get_by_role("button", name=action, exact=True).click()
 
 
-def test_a_position_is_closed_after_it_was_confirmed(owner: Watched, mine: Dashboard) -> None:
-    held = mine.wait_for("/positions", lambda found: [one for one in found if one["state"] == "open"])
+def test_a_position_is_closed_after_it_was_confirmed(slow: Dashboard, watch: Open) -> None:
+    owner = logged_in(watch, slow)
+    held = slow.wait_for("/positions", lambda found: [one for one in found if one["state"] == "open"])
     position = next(one for one in held if one["state"] == "open")
     page = owner.show("positions")
     close = page.get_by_role("button", name=f"Close {position['symbol']}")
@@ -76,7 +96,7 @@ def test_a_position_is_closed_after_it_was_confirmed(owner: Watched, mine: Dashb
     close.click()
     answer(page, "Sell at market")
     expect(page.get_by_text(f"Close {position['symbol']}: the bot is doing it.")).to_be_visible()
-    closed = mine.wait_for(f"/positions/{position['id']}", lambda found: found["trade"] is not None)
+    closed = slow.wait_for(f"/positions/{position['id']}", lambda found: found["trade"] is not None)
     assert closed["trade"]["exit_reason"] == "closed by operator"
 
 

@@ -16,6 +16,7 @@ from tests.browser.test_page_shows import SERIOUS
 from tests.support.browser import PASSWORD, Watched
 from tests.support.web import Served, serving, web_app
 from trading.clock import wall_ms
+from trading.web.attempts import Attempts
 
 pytestmark = pytest.mark.browser
 
@@ -61,6 +62,7 @@ def test_a_wrong_password_is_told_and_the_right_one_gets_in(watch: Open, served:
 
 
 def test_too_many_tries_are_refused_and_told(watch: Open, served: Served) -> None:
+    served.context.attempts = Attempts(monotonic=lambda: 0.0)  # else each 12 s give one back
     watched = watch(served.address)
     watched.expected += ["401", "429"]
     page = watched.open()

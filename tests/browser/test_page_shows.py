@@ -25,6 +25,8 @@ PAGES = ("overview", "chart", "positions", "decisions", "trades", "safety", "ale
 SERIOUS = ("serious", "critical")
 WEIGHT_MAX = 300_000
 """Bytes of the whole page as it is sent, compressed."""
+MARKET_MS = 120_000
+"""By when the market has given the bot something to tell, a thousand candles on."""
 
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": DESKTOP},
@@ -159,7 +161,7 @@ def test_alerts_are_told_as_they_come(owner: Watched) -> None:
     table = page.get_by_role("table", name="Alerts")
     expect(table).to_contain_text("info")
     newest = table.get_by_role("row").nth(1)
-    expect(newest).not_to_have_text(newest.inner_text(), use_inner_text=True)
+    expect(newest).not_to_have_text(newest.inner_text(), use_inner_text=True, timeout=MARKET_MS)
     expect(page.get_by_text("without a channel in the settings")).to_be_visible()
     page.get_by_label("Level").select_option("critical")
     expect(page.get_by_text("There is no such alert.")).to_be_visible()
@@ -169,7 +171,7 @@ def test_the_log_is_followed_and_filtered(owner: Watched) -> None:
     page = owner.show("logs?level=debug")
     lines = page.get_by_label("Lines of the log").get_by_role("listitem")
     expect(lines.first).to_be_visible()
-    expect(lines.last).not_to_have_text(lines.last.inner_text(), use_inner_text=True)
+    expect(lines.last).not_to_have_text(lines.last.inner_text(), use_inner_text=True, timeout=MARKET_MS)
     page.get_by_label("At least").select_option("critical")
     expect(page.get_by_text("No line fits.")).to_be_visible()
 

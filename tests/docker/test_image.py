@@ -90,8 +90,8 @@ def test_libraries_are_compiled_ahead(image: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def next_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Built after a change of the code, from a clone in which secrets lie."""
+def next_image(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Built after `image`, when the code has changed, from a clone in which secrets lie."""
     context = clone(tmp_path_factory.mktemp("next") / "clone")
     with (context / "trading" / "manager.py").open("a") as file:
         file.write("\n# changed\n")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.containers import Deployment, docker, eventually, free_port
+from tests.support.containers import Deployment, docker, eventually
 from tests.support.deployments import FAST, held, stopped
+from tests.support.ports import free_port
 from tests.support.processes import rows
 from trading.exit_codes import ExitCode
 from trading.store.backup import backups, check_backup
@@ -82,8 +83,8 @@ def test_backups_by_themselves(deploy: Make) -> None:
     deployment.env_file(**FAST, COMPOSE_PROFILES="backup", BACKUP_EVERY="1s", BACKUP_KEEP="2")
     deployment.up("trading-bot", "backup")
     eventually(lambda: len(backups(deployment.folder / "backups")) == 2, "there are two")
-    assert check_backup(backups(deployment.folder / "backups")[-1]).files
     assert stopped(deployment) == ExitCode.OK
+    assert check_backup(backups(deployment.folder / "backups")[-1]).files
 
 
 def test_https_in_front(deploy: Make) -> None:

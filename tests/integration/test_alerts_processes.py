@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dashboards import free_ports
+from tests.support.ports import free_port
 from tests.support.processes import BotProcess, lively_candles, rows, tradebot, until
 from tests.support.services import Answer, Request, Service, service
 from tests.support.web import serving, web_app
@@ -40,9 +40,10 @@ def test_row_38_a_webhook_that_hangs_holds_up_no_trading_and_no_stop(tmp_path: P
         return 200, b"ok"
 
     there.answer = hang
-    lively_candles(tmp_path / "candles", 1_500)
-    arguments = ("--market-data", "candles", "--speed", "max", "--stop-at-end")
-    with BotProcess(tmp_path, *arguments, ALERT_URLS=f"json://127.0.0.1:{there.port}/{SECRET}") as bot:
+    lively_candles(tmp_path / "candles", 900)
+    arguments = ("--market-data", "candles", "--speed", "max")
+    url = f"json://127.0.0.1:{there.port}/{SECRET}?rto=100"  # longer than it takes
+    with BotProcess(tmp_path, *arguments, "--stop-at-end", ALERT_URLS=url) as bot:
         assert bot.end() == 0
     assert not released.is_set()
     assert len(there.requests) == 1
@@ -55,9 +56,10 @@ def test_row_38_a_webhook_that_hangs_holds_up_no_trading_and_no_stop(tmp_path: P
     released.set()
     there.answer = lambda _request: (200, b"ok")
     before = len(there.requests)
-    with BotProcess(tmp_path, *arguments, ALERT_URLS=f"json://127.0.0.1:{there.port}/{SECRET}") as bot:
+    with BotProcess(tmp_path, *arguments, ALERT_URLS=url) as bot:
         until(lambda: len(there.requests) > before, "the next bot sends what waits")
-        bot.end()
+        bot.signal(signal.SIGTERM)
+        assert bot.end() == 0
     assert rows(database, "SELECT count(*) FROM alert_deliveries WHERE sent_ms IS NOT NULL")[0][0] > 0
 
 
@@ -89,7 +91,7 @@ def test_a_killed_bot_says_at_its_next_start_that_it_has_recovered_and_no_secret
 
 @pytest.mark.soak  # a minute of waiting: a bot that is only started again shall not be told as gone
 def test_the_dashboard_tells_that_a_killed_bot_is_gone_and_that_it_is_back(tmp_path: Path, there: Service) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     environ = {"ALERT_URLS": f"json://127.0.0.1:{there.port}", "DASHBOARD_PORT": str(port)}
     server = [sys.executable, "-m", "trading.web.server"]
 

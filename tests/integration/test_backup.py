@@ -21,7 +21,7 @@ from trading.exit_codes import ExitCode
 from trading.store.backup import JOURNAL, MANIFEST, PAPER, back_up, backups, check_backup, forget_old
 from trading.store.errors import DatabaseBusy
 
-FAST = ("--speed", "30", "--seed", "3", "--symbols", "BTC/USDT,ETH/USDT,SOL/USDT", "--policy", "keep")
+FAST = ("--speed", "30", "--seed", "1", "--symbols", "BTC/USDT,ETH/USDT,SOL/USDT", "--policy", "keep")
 
 
 @pytest.fixture(scope="module")

@@ -91,10 +91,10 @@ def entries(bot: Bot, *states: OrderState) -> Callable[[], bool]:
     return holds
 
 
-def entering_bot(folder: Path, first: int = 0) -> Bot:
+def entering_bot(folder: Path, first: int = 0, *, busy_timeout_ms: int = 2_000) -> Bot:
     """A bot that enters BTC on candle `first`, the last one: the entry rests, since no open follows."""
     feed = ListFeed(calm_batches(first + 1, BOTH), stays=True)
-    return make_bot(folder, feed, Signals({(BTC.symbol, T0 + first * MINUTE): ENTER}), busy_timeout_ms=250)
+    return make_bot(folder, feed, Signals({(BTC.symbol, T0 + first * MINUTE): ENTER}), busy_timeout_ms=busy_timeout_ms)
 
 
 # -- over restarts
@@ -252,9 +252,9 @@ def test_with_no_bot_it_is_effective_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stays", [True, False])
 def test_the_file_works_while_the_database_cannot_be_written(tmp_path: Path, stays: bool) -> None:
-    bot = entering_bot(tmp_path)
+    bot = entering_bot(tmp_path, busy_timeout_ms=250)
     bot.journal.engine.dispose()
-    lock = sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None, timeout=0.05)
+    lock = sqlite3.connect(tmp_path / "tradebot.db", isolation_level=None, timeout=30)
     cancelled = entries(bot, OrderState.CANCELED)
     at_exchange: list[bool] = []
 

@@ -22,7 +22,7 @@ def bot_that_stalls(folder: Path, stalled_after_s: float, what: str) -> BotProce
 
 
 def test_row_36_a_loop_that_stands_still_ends_the_process(tmp_path: Path) -> None:
-    with bot_that_stalls(tmp_path, 1.0, "feed") as bot:
+    with bot_that_stalls(tmp_path, 3.0, "feed") as bot:
         assert bot.end() == ExitCode.STALLED, bot.tail()
     last = bot.lines[-1]
     assert (last["event"], last["level"], last["code"]) == ("watchdog.end", "critical", int(ExitCode.STALLED))
@@ -33,7 +33,7 @@ def test_row_36_a_loop_that_stands_still_ends_the_process(tmp_path: Path) -> Non
 @pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.soak)])
 def test_a_database_that_is_locked_is_no_loop_that_stands_still(tmp_path: Path, seconds: int) -> None:
     """It is locked for longer than the loop may stand still."""
-    with bot_that_stalls(tmp_path, 2.0, "database") as bot:
+    with bot_that_stalls(tmp_path, 4.0, "database") as bot:
         bot.wait_for("fill")
         with WriteLockHeld(tmp_path / "tradebot.db"):
             bot.wait_for("database.failed")

@@ -194,11 +194,17 @@ def test_a_stop_that_the_exchange_has_lost_is_placed_again_before_the_end(tmp_pa
 
 
 class RisingFeed(WallFeed):
-    """A candle at 100, and half a second later one at 103, which moves the stop up."""
+    """A candle at 100, and one at 103, which moves the stop up that rests then."""
+
+    def __init__(self, server: ExchangeServer) -> None:
+        super().__init__()
+        self._server = server
 
     async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
         for price in (D(100), D(103)):
             await asyncio.sleep(0.5)
+            if price != D(100):
+                await asyncio.to_thread(until, lambda: resting_stops(self._server), "the stop rests")
             opened_ms = wall_ms() // INTERVAL_MS * INTERVAL_MS - INTERVAL_MS
             yield (Candle(BTC.symbol, opened_ms, INTERVAL_MS, price, price, price, price, D(1_000)),)
         await asyncio.Event().wait()
@@ -224,7 +230,7 @@ def test_the_end_waits_for_a_stop_whose_cancelling_is_in_doubt(tmp_path: Path) -
     """It was just to be moved: had the bot ended while it still rested, it would be gone a moment later."""
     with ExchangeServer(ONE, BALANCES, D(100)) as server:
         exchange = CancelsLate(ONE, server.port)
-        manager = wall_manager(tmp_path, exchange, RisingFeed(), Eager(), policy="keep", shutdown_timeout_s=20.0)
+        manager = wall_manager(tmp_path, exchange, RisingFeed(server), Eager(), policy="keep", shutdown_timeout_s=20.0)
         assert run_until(manager, lambda: exchange.is_asked) == ExitCode.OK
         (stop,) = resting_stops(server)
         assert stop.intent.stop_price == D(99)

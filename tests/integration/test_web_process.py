@@ -29,7 +29,7 @@ def answers(port: int) -> bool:
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -92,7 +92,7 @@ def test_no_secret_reaches_the_access_log(tmp_path: Path) -> None:
     changes = {"DASHBOARD_PORT": str(port), "LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG", "DASHBOARD_PASSWORD": PASSWORD}
     with BotProcess(tmp_path, command=SERVER, **changes) as server:
         until(lambda: answers(port), "it answers")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             client.post("/api/v1/login", json={"password": PASSWORD})
             key = client.cookies["tradebot_session"]
             client.get("/api/v1/session", headers={"Authorization": "Bearer tb_secret-token"})

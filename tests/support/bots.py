@@ -218,9 +218,13 @@ def make_bot(
     busy_timeout_ms: int = 2_000,
     database: str | None = None,
     lock: AnyBotLock | None = None,
+    end: Callable[[int], Any] = int,
     **options: Any,
 ) -> Bot:
-    """A bot on a paper exchange in `folder`, with its database there or at a URL; `options` are the manager's."""
+    """A bot on a paper exchange in `folder`, with its database there or at a URL; `options` are the manager's.
+
+    end: how its watchdog ends the process; not at all where that is the tests' own.
+    """
     settings = settings or config(bot_id=BOT)
     url = database or url_of(folder)
     journal = Journal.open(url, settings.bot_id, busy_timeout_ms=busy_timeout_ms, lock=lock)
@@ -238,6 +242,7 @@ def make_bot(
         alerts=RecordingOutbox(journal.engine, told),
         **options,
     )
+    manager.watchdog._end = end
     return Bot(manager, exchange, journal, folder, told)
 
 

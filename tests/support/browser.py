@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from trading.web import pages
 
@@ -60,6 +60,8 @@ def chromium() -> Iterator[Browser]:
 NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 """Chromium gives up what it was loading when the machine's network changes, as it does with every container test."""
 
+TRIES = 5
+
 
 class Watched:
     """A page, and what it must not do: complain, fail, or ask anybody but the server that it came from.
@@ -86,8 +88,18 @@ class Watched:
         self.page.on("websocket", lambda socket: self._on_request(socket.url))
 
     def open(self, page: str = "overview") -> Page:
-        """Go to a page of the dashboard by the part after `#/`."""
-        self.page.goto(f"{self.address}/#/{page}")
+        """Go to a page of the dashboard by the part after `#/`; again, where loading it was given up."""
+        for _ in range(TRIES):
+            known = len(self.faults)
+            try:
+                self.page.goto(f"{self.address}/#/{page}")
+            except Error as error:
+                if NETWORK_CHANGED not in error.message:
+                    raise
+            else:
+                if not any(NETWORK_CHANGED in fault for fault in self.faults[known:]):
+                    break
+            self.page.goto("about:blank")
         return self.page
 
     def show(self, page: str = "overview") -> Page:
@@ -102,9 +114,13 @@ class Watched:
         expect(self.page.get_by_test_id("shell")).to_have_attribute("data-ready", "true")
 
     def log_in(self, password: str = PASSWORD) -> None:
-        """Through the form."""
-        self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Log in").click()
+        """Through the form; again, where asking was given up."""
+        for _ in range(TRIES):
+            self.page.get_by_label("Password").fill(password)
+            with self.page.expect_request("**/api/v1/login") as asked:
+                self.page.get_by_role("button", name="Log in").click()
+            if asked.value.response() is not None:
+                break
 
     def close(self) -> None:
         """Close it, and fail if it did what it must not do."""
@@ -124,5 +140,5 @@ class Watched:
             self.faults.append(f"console: {message.text} ({message.location.get('url', '')})")
 
     def _on_request(self, url: str) -> None:
-        if urlsplit(url).netloc != urlsplit(self.address).netloc and urlsplit(url).scheme != "data":
+        if urlsplit(url).netloc != urlsplit(self.address).netloc and urlsplit(url).scheme not in ("data", "about"):
             self.faults.append(f"asked a stranger: {url}")

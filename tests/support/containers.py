@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.support.ports import free_port
 from tests.support.processes import rows
 
 ROOT = Path(__file__).parents[2]
@@ -97,13 +97,6 @@ def build(context: Path, tag: str, target: str, *, base: str = "3.13", wheels: P
         extra = ["--build-context", f"wheels={wheels}", "--build-arg", f"TORCH_SHA256={sha256}"]
     arguments = ["--target", target, "--build-arg", f"PYTHON_IMAGE=python:{base}-slim-bookworm", *extra]
     docker("build", "--quiet", "--tag", tag, *arguments, str(context))
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,16 +11,8 @@ from typing import Any
 import httpx
 
 from tests.support.browser import PASSWORD
+from tests.support.ports import free_port
 from tests.support.processes import BotProcess, lively_candles, rows, tradebot, until
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, each another one."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 class Dashboard:
@@ -35,7 +26,7 @@ class Dashboard:
     def __init__(self, folder: Path, *, speed: float = 10, together: bool = True) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.port, self._health_port = free_ports(2)
+        self.port, self._health_port = free_port(), free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.bot: BotProcess | None = None
         self.server: BotProcess | None = None

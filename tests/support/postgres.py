@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.support.ports import free_port
 from trading.store.database import open_database
 
 NOT_HERE = "PostgreSQL is not here: install Debian's package postgresql"
@@ -50,9 +50,7 @@ class PostgresServer:
         self._user = pwd.getpwnam("postgres" if _has_user("postgres") else "nobody") if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         options = ["--no-sync", "--no-instructions", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
         subprocess.run(
             [self._bin / "initdb", "-D", self._folder / "data", *options],

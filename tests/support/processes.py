@@ -132,12 +132,12 @@ class BotProcess:
         self.lines.append(found)
         return found
 
-    def wait_for(self, event: str, **values: object) -> dict[str, Any]:
-        """Read on to the line of this event that has these values."""
+    def wait_for(self, *events: str, **values: object) -> dict[str, Any]:
+        """Read on to the line of one of these events that has these values."""
         while (line := self.next_line()) is not None:
-            if line["event"] == event and all(line.get(name) == value for name, value in values.items()):
+            if line["event"] in events and all(line.get(name) == value for name, value in values.items()):
                 return line
-        raise AssertionError(f"the log ended without {event} {values}: {self.tail()}")
+        raise AssertionError(f"the log ended without {events} {values}: {self.tail()}")
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

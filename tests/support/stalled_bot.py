@@ -7,6 +7,7 @@ locks), which is no standstill. A fourth one is the port on which it answers for
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -50,6 +51,7 @@ def main() -> int:
         health=HealthLimits(heartbeat_max_ms=1_500),
         busy_timeout_ms=500,
         policy="keep",
+        end=os._exit,
     )
     if len(sys.argv) > 4:
         HealthPort(bot.manager.reporter, bot.manager.metrics, "127.0.0.1", int(sys.argv[4])).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -82,7 +83,7 @@ def _run(folder: Path, url: str, symbols: list[str], candles: int, seed: int, co
 
     feed = ListFeed(calm_batches(candles, symbols), at=at_batch)
     signals = LivelySignals(seed, enter=0.7, exit_=0.3)
-    bot = make_bot(folder, feed, signals, policy="keep", stop_at_end=True)
+    bot = make_bot(folder, feed, signals, policy="keep", stop_at_end=True, end=os._exit)
 
     async def before(kind: str, subject: str) -> None:
         orders = bot.manager.engine.state.orders

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,19 @@ class Eager(Signals):
 
 
 def wall_manager(
-    folder: Path, exchange: Exchange, feed: WallFeed, signals: Any, *, stale_ms: int = 0, **options: Any
+    folder: Path,
+    exchange: Exchange,
+    feed: WallFeed,
+    signals: Any,
+    *,
+    stale_ms: int = 0,
+    end: Callable[[int], Any] = int,
+    **options: Any,
 ) -> TradingManager:
     """A bot on the wall clock, its database in `folder`; `options` are the manager's.
 
-    stale_ms: how long a candle lasts where late ones must not be entered on; 0 where any may.
+    stale_ms: how long a candle lasts where late ones must not be entered on; 0 where any may. end: how its watchdog
+    ends the process; not at all where that is the tests' own.
     """
     settings = config(instruments={BTC.symbol: BTC}, breaker=NO_BREAKER, timing=QUICK, stale_after_interval_ms=stale_ms)
     journal = Journal.open(url_of(folder), BOT, lock=bot_lock(url_of(folder)).acquire())
@@ -86,6 +94,7 @@ def wall_manager(
         **options,
     )
     manager.requests._timeout_s = REQUEST_SECONDS
+    manager.watchdog._end = end
     return manager
 
 
@@ -95,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
     if "DATABASE_URL" in os.environ:
         ON_SERVER[folder] = os.environ["DATABASE_URL"]
     exchange = SocketExchange({BTC.symbol: BTC}, port)
-    return asyncio.run(wall_manager(folder, exchange, WallFeed(), Eager(), policy=policy).run())
+    return asyncio.run(wall_manager(folder, exchange, WallFeed(), Eager(), policy=policy, end=os._exit).run())
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def opened(bot: Bot, port: int | None = None) -> Iterator[httpx.Client]:
             yield client
         finally:
             served.close()
-    assert not served._thread.is_alive()
+    until(lambda: not served._thread.is_alive(), "its thread ends")
 
 
 def answers(client: httpx.Client) -> bool:
@@ -151,7 +151,7 @@ def test_a_host_that_is_not_ours_is_a_port_that_cannot_be_had(bot: Bot) -> None:
     served.start()
     until(lambda: reporter.health_port is not None, "it is told")
     served.close()
-    assert not served._thread.is_alive()
+    until(lambda: not served._thread.is_alive(), "its thread ends")
 
 
 def test_idle_connections_do_not_keep_others_out_for_long(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ from trading.domain.events import (
     QueryFailed,
 )
 from trading.domain.orders import NOT_SENT
-from trading.live.requests import REQUEST_SECONDS_MIN, Requests
+from trading.live import requests as requests_module
+from trading.live.requests import Requests
 
 
 class SlowExchange:
@@ -134,9 +135,11 @@ def test_hurrying_shortens_what_is_under_way_and_what_comes() -> None:
         assert [type(answer) for answer in answers] == [CancelUnknown]
 
 
-def test_a_moment_that_has_passed_leaves_each_request_a_little_time() -> None:
+def test_a_moment_that_has_passed_leaves_each_request_a_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests_module, "REQUEST_SECONDS_MIN", 20.0)
+
     async def late() -> list[Event]:
-        slow = requests(SlowExchange(cancel=REQUEST_SECONDS_MIN / 4))
+        slow = requests(SlowExchange(cancel=0.05))
         slow.hurry(5.0, until=asyncio.get_running_loop().time() - 1)
         return await slow.carry_out([CANCEL], T0)
 

@@ -84,7 +84,6 @@ def test_the_last_deadline_counts() -> None:
 def ended_with(what_is_left: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch) -> int:
     """The code with which a real thread ends a loop that never beats."""
     monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(watchdog, "LOG_SECONDS", 0.1)
     ended = threading.Event()
     codes: list[int] = []
 
@@ -111,6 +110,7 @@ def test_the_thread_tells_what_is_left_and_ends_the_process(monkeypatch: pytest.
 
 
 def test_a_log_that_hangs_or_fails_does_not_keep_the_process_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "LOG_SECONDS", 0.1)
     released = threading.Event()
 
     def hangs() -> list[str]:

@@ -20,8 +20,8 @@ HEAD = b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: applica
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """With bounds that a test need not wait long for."""
-    monkeypatch.setattr(BoundedHttp, "head_seconds", 0.3)
-    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(BoundedHttp, "head_seconds", 1.5)
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 1.5)
     with serving(web_app(tmp_path, settings={"DASHBOARD_PASSWORD": "right password"})) as found:
         yield found
 
