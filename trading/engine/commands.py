@@ -9,7 +9,7 @@ from trading.domain.events import Command, CommandKind
 from trading.engine.adoption import resolve
 from trading.engine.desk import Desk
 from trading.engine.portfolio import equity
-from trading.engine.protection import request_exit
+from trading.engine.protection import can_have_no_stop, request_exit
 from trading.safety.breaker import begun_anew, equity_floor
 
 
@@ -70,10 +70,14 @@ def _set_latches(desk: Desk, command: Command, why: str) -> None:
 
 
 def _only_protect(desk: Desk, why: str) -> None:
-    """Give every position its stop and begin no exit: what was to be sold for `why` is kept, the rest sold later."""
+    """Give every position its stop and begin no exit: what was to be sold for `why` is kept, the rest sold later.
+
+    What can have no stop is sold, as was decided.
+    """
     desk.protecting = True
     for position in list(desk.state.positions.values()):
-        reason = "" if position.exit_reason == why else position.exit_reason
+        is_kept = position.exit_reason == why and not can_have_no_stop(desk, position)
+        reason = "" if is_kept else position.exit_reason
         if reason:
             desk.held_back[position.id] = None
         desk.state.put(replace(position, exit_reason=reason, exit_retry_ms=0, stop_retry_ms=0))

@@ -63,12 +63,13 @@ def plan(desk: Desk, symbol: str) -> None:
             desk.cancel(order)
     # The stop stays until the entries can add nothing more: the time without one must not depend on them.
     may_exit = bool(position.exit_reason) and not entries and desk.state.now_ms >= position.exit_retry_ms
-    may_wait = position.id in desk.held_back and not _too_small_to_protect(desk, position)
+    may_wait = position.id in desk.held_back and not can_have_no_stop(desk, position)
     if may_exit and not may_wait and not _is_put_off(desk, symbol):
         _exit(desk, position, stops, exits)
     else:
         _protect(desk, position, stops, exits)
     watch_protection(desk, symbol)
+    _shorten_wait(desk, symbol)
     _note_steady(desk, symbol)
 
 
@@ -121,7 +122,6 @@ def on_unfilled(desk: Desk, order: Order) -> None:
     if position is None or position.id != order.intent.position_id or order.reported_filled:
         return
     now, timing = desk.state.now_ms, desk.config.timing
-    unfilled = _ended_unfilled(desk, order)
     if order.intent.purpose is Purpose.STOP:
         retry_ms = now + timing.exit_retry_ms
         if order.state is not OrderState.REJECTED:
@@ -129,6 +129,7 @@ def on_unfilled(desk: Desk, order: Order) -> None:
                 return
             text = f"the stop of {position.symbol} has ended at the exchange ({order.state}) with nothing sold"
             desk.notify(Level.WARNING, "STOP_ENDED", text, position.symbol)
+        unfilled = _ended_unfilled(desk, order)
         refused = sum(o.state is OrderState.REJECTED for o in unfilled)
         ended = sum(_has_ended_by_itself(o) and o.updated_ms >= now - HOUR_MS for o in unfilled)
         if order.state is OrderState.REJECTED or ended >= STOPS_ENDED_MAX:
@@ -140,8 +141,8 @@ def on_unfilled(desk: Desk, order: Order) -> None:
             retry_ms = now + _wait_ms(desk, refused + ended)
         desk.state.put(replace(position, stop_retry_ms=retry_ms))
     elif order.intent.purpose is Purpose.EXIT:
-        wait_ms = _wait_ms(desk, len(unfilled))
-        if position.stop_retry_ms > now or _too_small_to_protect(desk, position):
+        wait_ms = _wait_ms(desk, len(_ended_unfilled(desk, order)))
+        if position.stop_retry_ms > now or can_have_no_stop(desk, position):
             wait_ms = min(wait_ms, timing.protect_ms)  # no stop will rest meanwhile
         desk.state.put(replace(position, exit_retry_ms=now + wait_ms))
 
@@ -167,6 +168,17 @@ def _has_ended_by_itself(order: Order) -> bool:
 def _wait_ms(desk: Desk, failures: int) -> int:
     """How long to wait after so many failures: twice as long after each."""
     return desk.config.timing.exit_retry_ms * int(2 ** min(failures - 1, RETRY_DOUBLINGS))
+
+
+def _shorten_wait(desk: Desk, symbol: str) -> None:
+    """An exit waits for long only while a stop rests. Where none has come, no longer than a position may be bare."""
+    position = desk.state.positions.get(symbol)
+    latest_ms = desk.state.now_ms + desk.config.timing.protect_ms
+    if position is None or not position.exit_reason or position.exit_retry_ms <= latest_ms:
+        return
+    since = position.unprotected_since_ms
+    if since is not None and desk.state.now_ms - since > desk.config.timing.protect_ms:
+        desk.state.put(replace(position, exit_retry_ms=latest_ms))
 
 
 def _set_levels(desk: Desk, position: Position) -> Position:
@@ -234,11 +246,18 @@ def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], st
     return position
 
 
+def can_have_no_stop(desk: Desk, position: Position) -> bool:
+    """Whether something was bought for which no stop can rest: there is no price for one, or it is worth too little."""
+    if not desk.config.protect or not position.bought:
+        return False
+    return position.stop_price is None or _too_small_to_protect(desk, position)
+
+
 def _too_small_to_protect(desk: Desk, position: Position) -> bool:
     """Whether the exchange would take a sale now, but not a stop: the stop's notional is under the minimum."""
     if not desk.config.protect or position.stop_price is None:
         return False
-    return desk.instrument(position.symbol).is_dust(position.quantity, position.stop_price)
+    return desk.instrument(position.symbol).is_dust(desk.held(position), position.stop_price)
 
 
 def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
