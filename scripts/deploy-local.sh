@@ -40,6 +40,6 @@ say "dashboard: http://$(published_address)"
 find_login() {
     login=$(compose logs --no-color dashboard 2>/dev/null | grep -o "the dashboard's password is [^ \"]*" | tail -n 1)
 }
-wait_until 5 find_login || true
+[[ -n $(env_value DASHBOARD_PASSWORD '') ]] || wait_until 5 find_login || true
 say "${login:-password: as you set it, or as the first log of the dashboard shows it}"
 say "log: docker compose logs -f trading-bot       stop: docker compose stop"

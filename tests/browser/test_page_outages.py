@@ -68,7 +68,7 @@ def test_a_lost_connection_is_shown_at_once_and_heals(watch: Open, apart: Dashbo
     page = watched.page
     kill_server(apart, watched)
     lost = page.get_by_test_id("connection-lost")
-    expect(lost).to_contain_text("What is shown is how things stood then", timeout=10_000)
+    expect(lost).to_contain_text("What is shown is how things stood then", timeout=5_000)
     expect(page.get_by_test_id("shell")).to_have_class(re.compile("is-stale"))
     watched.screenshot("connection-lost")
     # While it waits for its next try, the button makes one at once (while it tries, it need not).

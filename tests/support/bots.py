@@ -25,6 +25,7 @@ from trading.exchange.costs import NO_COSTS, Costs
 from trading.exchange.paper import PaperBook, PaperExchange
 from trading.exchange.paper_file import PaperFile
 from trading.exchange.records import SimState
+from trading.exit_codes import ExitCode
 from trading.manager import TradingManager
 from trading.monitoring.alerts.outbox import Outbox
 from trading.store.bot_lock import AnyBotLock
@@ -207,6 +208,11 @@ def resting(folder: Path) -> list[Purpose]:
     return [order.intent.purpose for order in exchange_state(folder).orders if not order.state.is_final]
 
 
+def not_ended(code: int) -> None:
+    """In place of the end of a process that is the tests' own. A loop that stands still fails the test."""
+    assert code != ExitCode.STALLED
+
+
 def make_bot(
     folder: Path,
     feed: ListFeed,
@@ -218,7 +224,7 @@ def make_bot(
     busy_timeout_ms: int = 2_000,
     database: str | None = None,
     lock: AnyBotLock | None = None,
-    end: Callable[[int], Any] = int,
+    end: Callable[[int], Any] = not_ended,
     **options: Any,
 ) -> Bot:
     """A bot on a paper exchange in `folder`, with its database there or at a URL; `options` are the manager's.

@@ -98,9 +98,9 @@ class Watched:
                     raise
             else:
                 if not any(NETWORK_CHANGED in fault for fault in self.faults[known:]):
-                    break
+                    return self.page
             self.page.goto("about:blank")
-        return self.page
+        raise AssertionError(f"loading {page} was given up {TRIES} times: {NETWORK_CHANGED}")
 
     def show(self, page: str = "overview") -> Page:
         """As `open`, and wait until there is something to see."""
@@ -120,7 +120,8 @@ class Watched:
             with self.page.expect_request("**/api/v1/login") as asked:
                 self.page.get_by_role("button", name="Log in").click()
             if asked.value.response() is not None:
-                break
+                return
+        raise AssertionError(f"the login got no answer {TRIES} times")
 
     def close(self) -> None:
         """Close it, and fail if it did what it must not do."""

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.bots import ON_SERVER, Signals, url_of
+from tests.support.bots import ON_SERVER, Signals, not_ended, url_of
 from tests.support.builders import BOT, BTC, ENTER, NO_BREAKER, D, config
 from tests.support.exchange_server import SocketExchange
 from trading.clock import wall_ms
@@ -73,7 +73,7 @@ def wall_manager(
     signals: Any,
     *,
     stale_ms: int = 0,
-    end: Callable[[int], Any] = int,
+    end: Callable[[int], Any] = not_ended,
     **options: Any,
 ) -> TradingManager:
     """A bot on the wall clock, its database in `folder`; `options` are the manager's.
