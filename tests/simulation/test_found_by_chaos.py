@@ -248,17 +248,7 @@ def test_an_exit_does_not_sell_less_because_the_account_lags_behind_the_fill() -
 def test_an_exit_that_was_refused_often_does_not_wait_for_long_where_no_stop_can_rest() -> None:
     """Seed 1400: each refusal doubles the wait; then the price fell through the stop, and nothing sold for 45 s."""
     rig = Rig.holding()
-    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
-    rig.cancelled(rig.cancels()[0])
-    rig.snapshot()
-    for _ in range(6):
-        rig.reject(rig.one(Purpose.EXIT), "-1013")
-        stop = rig.one(Purpose.STOP)
-        rig.accept(stop)
-        rig.tick(rig.position.exit_retry_ms - rig.now)
-        rig.cancelled(stop)
-        rig.snapshot()
-    rig.reject(rig.one(Purpose.EXIT), "-1013")
+    rig.refused(7)
     assert rig.position.exit_retry_ms - rig.now > 60_000
     rig.reject(rig.one(Purpose.STOP), "-2010")
     assert rig.position.exit_retry_ms - rig.now <= rig.engine.config.timing.protect_ms

@@ -248,6 +248,19 @@ class Rig:
         self.snapshot()
         return self.one(Purpose.EXIT)
 
+    def refused(self, times: int) -> None:
+        """Close the position held in BTC/USDT; its sale is refused so often, a stop resting after each but the last."""
+        exit_ = self.leaving()
+        for _ in range(times - 1):
+            self.reject(exit_, "-1013")
+            stop = self.one(Purpose.STOP)
+            self.accept(stop)
+            self.tick(self.position.exit_retry_ms - self.now)
+            self.cancelled(stop)
+            self.snapshot()
+            exit_ = self.one(Purpose.EXIT)
+        self.reject(exit_, "-1013")
+
     def cancels(self) -> list[str]:
         """The ids of the orders whose cancel was asked for in answer to the last event."""
         return [action.client_order_id for action in self.asked(CancelOrder)]

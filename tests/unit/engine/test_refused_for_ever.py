@@ -56,18 +56,7 @@ def test_a_sale_is_tried_every_ten_seconds_for_ever_where_no_stop_can_rest(is_sm
 
 def refused_often(rig: Rig) -> None:
     """A sale has been refused so often, a stop resting each time, that the next one waits for two minutes."""
-    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
-    stop = rig.cancels()[0]
-    for _ in range(8):
-        rig.cancelled(stop)
-        rig.snapshot()
-        rig.reject(rig.one(Purpose.EXIT), "-1013")
-        stop = rig.one(Purpose.STOP)
-        rig.accept(stop)
-        rig.tick(rig.position.exit_retry_ms - rig.now)
-    rig.cancelled(stop)
-    rig.snapshot()
-    rig.reject(rig.one(Purpose.EXIT), "-1013")
+    rig.refused(9)
     assert rig.position.exit_retry_ms - rig.now > 120_000
 
 
