@@ -7,6 +7,9 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# What is compiled is kept, whatever the caller's environment says: the tests start hundreds of processes, and each would
+# compile all of it anew, which takes as long again as to import it.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 ifdef PYTHON

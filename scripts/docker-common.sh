@@ -97,6 +97,13 @@ stop_bot() {
 # published_address: where the dashboard is reached on this machine.
 published_address() { compose port dashboard "${DASHBOARD_PORT:-$(env_value DASHBOARD_PORT 5173)}" 2>/dev/null; }
 
+# has_logged SERVICE TEXT: whether its log has that text. Read to its end: `grep -q` goes at the first match, and the log's
+# writer dies of that, which pipefail would take for 'no'.
+has_logged() {
+    local lines
+    lines=$(compose logs --no-color "$1" 2>/dev/null) && [[ $lines == *"$2"* ]]
+}
+
 # wait_healthy SECONDS SERVICE...: wait for all of them, say how long it took, show the log of one that is not.
 wait_healthy() {
     local seconds=$1 started=$SECONDS service

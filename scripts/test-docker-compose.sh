@@ -28,9 +28,8 @@ wait_healthy "$timeout" trading-bot dashboard || fail "not healthy in time"
 say "both healthy $(($(date +%s%3N) - STARTED_MS)) ms after 'docker compose up' began"
 address=http://$(published_address)
 curl -fsS -m 5 -o /dev/null "$address/health" || fail "$address/health does not say healthy"
-curl -fsS -m 5 "$address/" | grep -qi '<!doctype html' || fail "$address/ is not the page"
-has_traded() { compose logs --no-color trading-bot 2>/dev/null | grep -q '"event":"fill"'; }
-wait_until 120 has_traded || fail "the bot does not trade"
+page=$(curl -fsS -m 5 "$address/") && [[ ${page,,} == *'<!doctype html'* ]] || fail "$address/ is not the page"
+wait_until 120 has_logged trading-bot '"event":"fill"' || fail "the bot does not trade"
 errors=$(compose logs --no-color 2>/dev/null | grep -E '"level":"(error|critical)"|Traceback' || true)
 [[ -z $errors ]] || fail "there are errors in the log: $(head -n 3 <<<"$errors")"
 bot=$(container trading-bot)

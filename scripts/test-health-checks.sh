@@ -43,5 +43,5 @@ say "killed: back and healthy"
 compose stop
 code=$(docker inspect -f '{{.State.ExitCode}}' "$bot")
 [[ $code == 0 ]] || fail "the bot ended with exit code $code"
-compose logs --no-color trading-bot 2>/dev/null | grep -q '"event":"shutdown.done"' || fail "the log does not say how it ended"
+has_logged trading-bot '"event":"shutdown.done"' || fail "the log does not say how it ended"
 say "the health checks see what they should"
