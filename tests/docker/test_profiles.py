@@ -78,6 +78,7 @@ def test_a_backup_from_the_server(on_postgres: Deployment) -> None:
     assert (made / "postgres.dump").read_bytes().startswith(b"PGDMP")
 
 
+@pytest.mark.long
 def test_backups_by_themselves(deploy: Make) -> None:
     deployment = deploy()
     deployment.env_file(**FAST, COMPOSE_PROFILES="backup", BACKUP_EVERY="1s", BACKUP_KEEP="2")

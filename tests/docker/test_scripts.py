@@ -165,6 +165,7 @@ def test_settings_that_the_new_version_refuses_change_nothing(running: Deploymen
     assert running.state("trading-bot")["StartedAt"] == before
 
 
+@pytest.mark.long
 def test_a_backup_of_a_trading_bot_is_restored_on_an_empty_machine(running: Deployment, deploy: Make) -> None:
     made = running.run("scripts/backup.sh").stdout.splitlines()[-1]
     known = set(rows(Path(made) / "tradebot.db", "SELECT id FROM positions WHERE traded"))
@@ -201,6 +202,7 @@ def test_a_run_to_try_it_out_trades_ends_in_order_and_keeps_nothing(deploy: Make
     assert not deployment.data.exists()
 
 
+@pytest.mark.long
 def test_deploy_local_builds_and_starts_and_says_how_to_log_in(deploy: Make) -> None:
     name = f"llm-tradebot-test-local-{secrets.token_hex(4)}:latest"
     deployment = deploy(image=name, TRADEBOT_TARGET="slim")

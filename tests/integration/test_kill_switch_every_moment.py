@@ -190,7 +190,7 @@ def check_moments(place: Place, folder: Path, how: str, every: int, *, seed: int
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("polls_between_any_two_candles")
-@pytest.mark.parametrize(("how", "every"), [("latch", 2), ("file", 4)])
+@pytest.mark.parametrize(("how", "every"), [("latch", 5), ("file", 8)])
 def test_set_at_any_moment_nothing_is_opened_after_it(
     in_a_file: Place, quick_folder: Path, how: str, every: int
 ) -> None:

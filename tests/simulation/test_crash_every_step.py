@@ -20,7 +20,7 @@ from tests.simulation.crash_scenarios import Scene, crash, made_up, recorded
 from trading.engine import protection
 
 MOMENTS_MIN = 500
-SOME = 60
+SOME = 90
 PARTS = 8
 LATE_S = 400
 

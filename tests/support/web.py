@@ -8,17 +8,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import uvicorn
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.processes import lively_candles
 from trading.config import Settings, load_settings
 from trading.live.assembly import make_bot
+from trading.web import passwords
 from trading.web.access import CSRF_HEADER
 from trading.web.context import WebContext
 from trading.web.keys import COOKIE, csrf_of
@@ -36,8 +40,10 @@ def web_settings(folder: Path, **changes: str) -> Settings:
 def web_app(
     folder: Path, *, parts: Sequence[Part] = PARTS, settings: dict[str, str] | None = None, **options: Any
 ) -> FastAPI:
-    """A dashboard on the database `tradebot.db` in `folder`, which need not be there."""
-    return create_app(web_settings(folder, **(settings or {})), parts=parts, **options)
+    """A dashboard on the database `tradebot.db` in `folder`, which need not be there; passwords cost it little."""
+    cheap = partial(PasswordHasher, time_cost=1, memory_cost=1024, parallelism=1)
+    with mock.patch.object(passwords, "PasswordHasher", cheap):
+        return create_app(web_settings(folder, **(settings or {})), parts=parts, **options)
 
 
 @dataclass

@@ -51,7 +51,7 @@ def test_a_rolling_window_and_the_whole_history_say_the_same_on_every_made_up_ba
 def test_a_rolling_window_and_the_whole_history_say_the_same_on_every_recorded_bar(
     recorded_candles: Path, name: str, interval_ms: int
 ) -> None:
-    before, live = precomputed_and_rolling(recorded(recorded_candles, name).between(2000, 5500), interval_ms)
+    before, live = precomputed_and_rolling(recorded(recorded_candles, name).between(2000, 4200), interval_ms)
     assert before == live
     verdicts = {signal.verdict for signal in live if signal is not None}
     assert verdicts == set(Verdict)

@@ -12,11 +12,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.processes import until
-from tests.support.web import Served, serving, web_app
-from trading.store.access import create_token, keep_password
+from tests.support.web import Served, serving, web_app, web_settings
+from trading.store.access import create_token, keep_password, password_hash
 from trading.store.database import open_database
 from trading.web.access import CSRF_HEADER
 from trading.web.keys import COOKIE, digest, new_token
+from trading.web.server import create_app
 
 PASSWORD = "correct horse battery staple"
 HOUR_MS = 3_600_000
@@ -127,6 +128,16 @@ def test_a_password_is_made_once_shown_once_and_kept_as_a_hash(tmp_path: Path) -
     with capture_logs() as lines, serving(web_app(tmp_path)) as served, served.stranger() as client:
         assert log_in(client, made).status_code == 200
     assert made not in str(lines)
+
+
+def test_the_hash_that_is_kept_takes_work_to_try(tmp_path: Path) -> None:
+    make_database(tmp_path)
+    database = open_database(f"sqlite:///{tmp_path / 'tradebot.db'}")
+    with serving(create_app(web_settings(tmp_path))):
+        until(lambda: password_hash(database) is not None, "a password is made")
+    kept = password_hash(database)
+    database.dispose()
+    assert kept is not None and kept.startswith("$argon2id$v=19$m=65536,t=3,")
 
 
 def test_a_token_reads_but_does_not_trade_or_rule(tmp_path: Path) -> None:
