@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
+from tests.support.new_databases import copies_of_one
+
 if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
 
@@ -85,6 +87,13 @@ def _spread(items: list[pytest.Item]) -> None:
         dealt += file
         count += len(file)
     items[:] = [*dealt, *(item for file in waiting for item in file)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def new_databases() -> Iterator[None]:
+    """Those of this process are copies of one. A module that is about how they are made has a fixture of this name."""
+    with copies_of_one():
+        yield
 
 
 @pytest.fixture(scope="session")

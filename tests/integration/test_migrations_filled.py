@@ -30,6 +30,11 @@ BOTH = [BTC.symbol, ETH.symbol]
 Rows = dict[str, list[dict[str, Any]]]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def new_databases() -> None:
+    """Made by the migrations, which this is about."""
+
+
 def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", "trading.store:migrations")

@@ -8,6 +8,7 @@ from trading.store.schema import ONLY_ROW, commits
 
 _MINE = commits.c.id == ONLY_ROW
 _LOCKED = sa.select(commits.c.number).where(_MINE).with_for_update()
+_CHANGED = sa.update(commits).where(_MINE).values(number=sa.bindparam("to"))
 
 
 def lock_journal(connection: sa.Connection) -> int:
@@ -29,4 +30,4 @@ def read_commit_number(connection: sa.Connection) -> int:
 
 def set_commit_number(connection: sa.Connection, number: int) -> None:
     """Number the commit that this transaction is."""
-    connection.execute(sa.update(commits).where(_MINE).values(number=number))
+    connection.execute(_CHANGED, {"to": number})

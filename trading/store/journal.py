@@ -20,7 +20,7 @@ from trading.store.latch import refuse_if_killed
 from trading.store.plan import Memory, Plan
 from trading.store.recovery import load_memory, load_records
 from trading.store.schema import ONLY_ROW, meta, orders
-from trading.store.statements import Statements
+from trading.store.statements import statements_for
 from trading.store.undo import Undo, take_back, undo_of
 
 _UNKNOWN_COMMAND = "refused: the bot does not know this command (is it of another version?)"
@@ -42,7 +42,7 @@ class Journal:
     def __init__(self, engine: sa.Engine, bot_id: str, lock: AnyBotLock | None = None) -> None:
         self.engine = engine
         self.bot_id = bot_id
-        self._statements = Statements(engine.dialect)
+        self._statements = statements_for(engine.dialect)
         self._guard = threading.Lock()
         self._handed_out: set[str] = set()
         self._closed = False

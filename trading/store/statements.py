@@ -74,7 +74,11 @@ class Prepared:
 
 
 class Statements:
-    """One statement a kind of row, by the table's name, in the order in which a commit writes them."""
+    """One statement a kind of row, by the table's name, in the order in which a commit writes them.
+
+    Args:
+        dialect: of the database; see `statements_for`.
+    """
 
     def __init__(self, dialect: sa.Dialect) -> None:
         name = dialect.name
@@ -118,3 +122,13 @@ class Statements:
             .where(commands.c.id == sa.bindparam("command"), commands.c.taken_ms.is_(None))
             .values(taken_ms=sa.bindparam("now"))
         )
+
+
+_MADE: dict[str, Statements] = {}
+
+
+def statements_for(dialect: sa.Dialect) -> Statements:
+    """The statements for this kind of database, compiled once in a process."""
+    if dialect.name not in _MADE:
+        _MADE[dialect.name] = Statements(dialect)
+    return _MADE[dialect.name]

@@ -34,6 +34,11 @@ _KEYS: dict[str, sa.Column[Any]] = {
 }
 _NUMBERED: dict[str, sa.Column[Any]] = {"events": schema.events.c.seq, "alerts": alerts.c.seq}
 _ADDED: dict[str, sa.Column[Any]] = {"trips": schema.trips.c.id, "corrections": schema.corrections.c.id}
+# Made once: every commit asks them.
+_ROWS_OF = {
+    name: sa.select(key.table).where(key.in_(sa.bindparam("keys", expanding=True))) for name, key in _KEYS.items()
+}
+_LAST_OF = {name: sa.select(sa.func.max(seq)) for name, seq in _NUMBERED.items()}
 
 
 class Undo(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +67,12 @@ def undo_of(connection: sa.Connection, plan: Plan, known: Memory) -> Undo:
             continue
         keys[table] = written
         if table in _KEYS:
-            before[table] = _rows(connection, key, [k for k in written if _may_be_there(table, k, known)])
+            before[table] = _rows(connection, table, [k for k in written if _may_be_there(table, k, known)])
     new_symbols = [number for name, number in plan.memory.symbols.items() if name not in known.symbols]
     numbered: dict[str, tuple[int, int]] = {}
-    for table, seq in _NUMBERED.items():
+    for table, last in _LAST_OF.items():
         if added := len(plan.rows.get(table, ())):
-            numbered[table] = (connection.execute(sa.select(sa.func.max(seq))).scalar() or 0, added)
+            numbered[table] = (connection.execute(last).scalar() or 0, added)
     return Undo(
         before=before,
         keys=keys,
@@ -109,10 +114,10 @@ def _may_be_there(table: str, key: Any, known: Memory) -> bool:
     return table != "decisions" or key < known.seq
 
 
-def _rows(connection: sa.Connection, key: sa.Column[Any], keys: Sequence[Any]) -> list[Row]:
+def _rows(connection: sa.Connection, table: str, keys: Sequence[Any]) -> list[Row]:
     found: list[Row] = []
     for some in _chunks(keys):
-        rows = connection.execute(sa.select(key.table).where(key.in_(some))).mappings()
+        rows = connection.execute(_ROWS_OF[table], {"keys": some}).mappings()
         found.extend(dict(row) for row in rows)
     return found
 

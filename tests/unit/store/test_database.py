@@ -10,6 +10,11 @@ import pytest
 from trading.store.database import open_database
 
 
+@pytest.fixture(scope="module", autouse=True)
+def new_databases() -> None:
+    """Made by the migrations, which this is about."""
+
+
 def test_a_connection_that_comes_back_after_the_end_is_closed(tmp_path: Path) -> None:
     """One that was in use then, and one for something that a thread begins a moment later."""
     engine = open_database(f"sqlite:///{tmp_path / 'tradebot.db'}")

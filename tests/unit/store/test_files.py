@@ -33,6 +33,11 @@ C:\\134 /mnt/c 9p rw 0 0
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def new_databases() -> None:
+    """Made by the migrations, which this is about."""
+
+
 @pytest.mark.parametrize(
     ("folder", "kind"),
     [

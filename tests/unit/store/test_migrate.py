@@ -21,6 +21,11 @@ from trading.store.schema import HEAD_REVISION
 FORKING = forking()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def new_databases() -> None:
+    """Made by the migrations, which this is about."""
+
+
 def test_a_new_database_is_in_wal_mode_with_one_row_for_the_kill_switch(path: Path) -> None:
     open_database(url_of(path)).dispose()
     assert rows(path, "PRAGMA journal_mode") == [("wal",)]

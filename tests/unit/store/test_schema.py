@@ -49,6 +49,11 @@ OWN_COLUMNS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def new_databases() -> None:
+    """Made by the migrations, which this is about."""
+
+
 @pytest.mark.parametrize(
     ("table", "kinds"),
     [
