@@ -6,6 +6,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,9 +91,9 @@ def _spread(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def new_databases() -> Iterator[None]:
-    """Those of this process are copies of one. A module that is about how they are made has a fixture of this name."""
-    with copies_of_one():
+def new_databases(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Those of this process are copies of one, but in a module that is marked `migrated`."""
+    with nullcontext() if request.node.get_closest_marker("migrated") else copies_of_one():
         yield
 
 

@@ -265,12 +265,12 @@ def test_help_and_unusable_arguments(script: str) -> None:
     assert "--no-such-option" in refused.stderr
 
 
-def test_what_a_log_has_is_found_however_much_follows() -> None:
-    log = """compose() { echo "$2" '{"event":"shutdown.done"}'; seq 200000; }"""
-    look = f"""source scripts/docker-common.sh; {log}; has_logged trading-bot '"event":"$1"'"""
-    for event, code in {"shutdown.done": 0, "shutdown.incomplete": 1}.items():
-        command = ["bash", "-euo", "pipefail", "-c", look.replace("$1", event)]
-        assert subprocess.run(command, cwd=ROOT, check=False).returncode == code
+@pytest.mark.parametrize(("event", "code"), [("shutdown.done", 0), ("shutdown.incomplete", 1)])
+def test_what_a_log_has_is_found_however_much_follows(event: str, code: int) -> None:
+    log = """compose() { echo '{"event":"shutdown.done"}'; seq 200000; }"""
+    look = f"""source scripts/docker-common.sh; {log}; has_logged trading-bot '"event":"{event}"'"""
+    command = ["bash", "-euo", "pipefail", "-c", look]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == code
 
 
 def test_a_build_by_version_and_its_file(deploy: Make, image: str) -> None:

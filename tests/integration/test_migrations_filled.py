@@ -26,13 +26,10 @@ from trading.store.journal import Journal
 from trading.store.migrate import check_readable
 from trading.store.schema import HEAD_REVISION
 
+pytestmark = pytest.mark.migrated
+
 BOTH = [BTC.symbol, ETH.symbol]
 Rows = dict[str, list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def new_databases() -> None:
-    """Made by the migrations, which this is about."""
 
 
 def alembic_config() -> Config:

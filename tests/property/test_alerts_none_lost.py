@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,26 +15,16 @@ from hypothesis import strategies as st
 from tests.support.alerts import Clock, FakeChannel, Spawned, alert_database, make_sender, note, tell
 from trading.monitoring.alerts import sender as sending
 from trading.monitoring.alerts.sender import RENEW_SECONDS, AlertSender
-from trading.store.database import open_database
 from trading.store.deliveries import channel_states
 from trading.store.errors import JournalError
 
 NAMES = ("slack", "email")
 
 
-@cache
-def _template() -> Path:
-    """A database as it is when it is new; made once."""
-    folder = Path(tempfile.mkdtemp())
-    alert_database(folder).dispose()
-    return folder
-
-
 @contextmanager
 def new_database() -> Iterator[sa.Engine]:
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(_template(), folder, dirs_exist_ok=True)
-        engine = open_database(f"sqlite:///{folder}/tradebot.db")
+        engine = alert_database(Path(folder))
         try:
             yield engine
         finally:

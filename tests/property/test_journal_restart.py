@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -61,15 +59,6 @@ steps = st.lists(
     st.tuples(st.sampled_from((*PUTS, "commit", "commit", "fail", "restart")), st.integers(0, 8), st.integers(0, 6)),
     max_size=60,
 )
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    """An empty database, made once."""
-    folder = Path(tempfile.mkdtemp())
-    open_journal(folder / "template.db").close()
-    yield folder / "template.db"
-    shutil.rmtree(folder)
 
 
 class Bot:
@@ -205,12 +194,11 @@ def restored_from(journal: Journal) -> EngineState:
 
 
 @given(done=steps)
-def test_a_restart_finds_what_was_committed(template: Path, done: list[Step]) -> None:
+def test_a_restart_finds_what_was_committed(done: list[Step]) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(engine_state, "FINISHED_ORDERS_KEPT", FINISHED_KEPT)
         patch.setattr(recovery, "FINISHED_ORDERS_KEPT", FINISHED_KEPT)
         path = Path(folder) / "tradebot.db"
-        shutil.copy(template, path)
         bot = Bot(path)
         for step in done:
             bot.do(step)
@@ -223,10 +211,9 @@ def test_a_restart_finds_what_was_committed(template: Path, done: list[Step]) ->
 
 
 @given(done=steps, lost=steps)
-def test_what_was_not_committed_was_not_done(template: Path, done: list[Step], lost: list[Step]) -> None:
+def test_what_was_not_committed_was_not_done(done: list[Step], lost: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tradebot.db"
-        shutil.copy(template, path)
         bot = Bot(path)
         for step in done:
             bot.do(step)

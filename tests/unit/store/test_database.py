@@ -9,10 +9,7 @@ import pytest
 
 from trading.store.database import open_database
 
-
-@pytest.fixture(scope="module", autouse=True)
-def new_databases() -> None:
-    """Made by the migrations, which this is about."""
+pytestmark = pytest.mark.migrated
 
 
 def test_a_connection_that_comes_back_after_the_end_is_closed(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from trading.store import files
 from trading.store.database import open_database, open_reader
 from trading.store.errors import DatabaseUnusable, ForeignDatabase, NoDatabaseYet
 
+pytestmark = pytest.mark.migrated
+
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
 tmpfs /data tmpfs rw 0 0
@@ -31,11 +33,6 @@ me@host:/ /mnt/ssh fuse.sshfs rw 0 0
 C:\\134 /mnt/c 9p rw 0 0
 /dev/sdc1 /mnt/ntfs fuseblk rw 0 0
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def new_databases() -> None:
-    """Made by the migrations, which this is about."""
 
 
 @pytest.mark.parametrize(

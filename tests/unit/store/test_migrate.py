@@ -18,12 +18,9 @@ from trading.store.lock import MigrationLock
 from trading.store.migrate import migrate
 from trading.store.schema import HEAD_REVISION
 
+pytestmark = pytest.mark.migrated
+
 FORKING = forking()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def new_databases() -> None:
-    """Made by the migrations, which this is about."""
 
 
 def test_a_new_database_is_in_wal_mode_with_one_row_for_the_kill_switch(path: Path) -> None:

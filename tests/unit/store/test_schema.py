@@ -33,6 +33,8 @@ from trading.store.latch import KillState
 from trading.store.process import ProcessState
 from trading.store.statements import Statements
 
+pytestmark = pytest.mark.migrated
+
 OWN_COLUMNS = {
     "account": {"id"},
     "safety": {"id"},
@@ -47,11 +49,6 @@ OWN_COLUMNS = {
     "latches": {"name"},
     "processes": {"name"},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def new_databases() -> None:
-    """Made by the migrations, which this is about."""
 
 
 @pytest.mark.parametrize(

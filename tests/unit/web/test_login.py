@@ -131,7 +131,6 @@ def test_a_password_is_made_once_shown_once_and_kept_as_a_hash(tmp_path: Path) -
 
 
 def test_the_hash_that_is_kept_takes_work_to_try(tmp_path: Path) -> None:
-    make_database(tmp_path)
     database = open_database(f"sqlite:///{tmp_path / 'tradebot.db'}")
     with serving(create_app(web_settings(tmp_path))):
         until(lambda: password_hash(database) is not None, "a password is made")
