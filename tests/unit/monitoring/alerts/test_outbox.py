@@ -23,10 +23,12 @@ from trading.store.database import open_database
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engine]:
     monkeypatch.setattr(outboxes, "RETRY_SECONDS", 0.05)
+    others = set(threading.enumerate())  # bots of earlier tests that died, as was meant, may have left theirs
     engine = open_database(f"sqlite:///{tmp_path / 'tradebot.db'}", busy_timeout_ms=20)
     yield engine
     # Its thread may still be at the database; a connection that comes back after this would be closed by nobody.
-    until(lambda: all(thread.name != "alerts-outbox" for thread in threading.enumerate()), "the outbox's thread ends")
+    ours = [thread for thread in threading.enumerate() if thread.name == "alerts-outbox" and thread not in others]
+    until(lambda: not any(thread.is_alive() for thread in ours), "the outbox's thread ends")
     engine.dispose()
 
 
