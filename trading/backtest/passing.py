@@ -113,11 +113,13 @@ class Passing:
 
         The breaker looks after each candle.
         """
-        starts, tables, rows = self._starts, self._tables, self._rows
-        worth, least, peak = self._engine.equity(), quiet.least, quiet.peak
+        starts, closes, tables, rows = self._starts, self._closes, self._tables, self._rows
+        worth, least, peak, peak_ms = self._engine.equity(), quiet.least, quiet.peak, 0
+        after, end = stop, starts[index]
         for batch in range(index, stop):
-            close_ms = self._closes[starts[batch]]
-            for place in range(starts[batch], starts[batch + 1]):
+            first, end = end, starts[batch + 1]
+            close_ms = closes[first]
+            for place in range(first, end):
                 own = held[tables[place]]
                 if own is None:
                     continue
@@ -125,14 +127,16 @@ class Passing:
                 worth += own.quantity * (price - own.price)
                 own.price = price
                 if worth < least:
-                    return batch
+                    after = batch
+                    break
                 if worth > peak:
-                    after = self._engine.note_peak(worth, close_ms)
-                    if after is None:
-                        return batch
-                    least, peak, _ = after
+                    peak, peak_ms, least = worth, close_ms, max(least, worth * quiet.share)
+            if after == batch:
+                break
             equity.append(EquityPoint(close_ms, worth))
-        return stop
+        if peak_ms:
+            self._engine.note_peak(peak, peak_ms)
+        return after
 
     def _tell(self, held: list[_Held | None], first_ms: int, last_ms: int) -> None:
         """Let exchange and engine know what the candles that closed from `first_ms` to `last_ms` leave behind."""

@@ -84,4 +84,4 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _to_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:
-    return (value / step).to_integral_value(rounding=rounding) * step
+    return (value / step).to_integral_value(rounding) * step

@@ -169,7 +169,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_settled(self) -> bool:
         """Final, with every fill that the exchange reported booked or written off."""
-        return self.state.is_final and not self.has_unseen_fills
+        return self.state.is_final and self.reported_filled <= self.filled_quantity + self.written_off
 
     @property
     def is_in_doubt(self) -> bool:

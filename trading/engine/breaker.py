@@ -32,15 +32,21 @@ def _halts_on_error(look: Callable[Concatenate[Desk, P], None]) -> Callable[Conc
     return guarded
 
 
+def may_be_worth_other(desk: Desk) -> bool:
+    """Whether it has to be looked at after news of an order, or of the time: neither brings another price.
+
+    What a fill brings goes through the account's sums; with a new day the peak begins anew.
+    """
+    return desk.state.account is not desk.watched_account or desk.state.now_ms // DAY_MS != desk.watched_day
+
+
 def watch_equity(desk: Desk) -> None:
     """Look at the bot's worth, open profit and loss included. Costs little where nothing has moved."""
     state = desk.state
     account = state.account
-    if account is None:
+    if account is None or not (state.positions or may_be_worth_other(desk)):
         return
     day = state.now_ms // DAY_MS
-    if not state.positions and account is desk.watched_account and day == desk.watched_day:
-        return
     is_first = desk.watched_day < 0
     new_day = day != (state.breaker.day_ms // DAY_MS if is_first else desk.watched_day)
     desk.watched_account, desk.watched_day = account, day

@@ -293,11 +293,11 @@ class Desk:
 
     def held(self, position: Position) -> Decimal:
         """What is held, in base, less what has been sold by the exchange's word, its trades still to be shown."""
-        untold = ZERO
+        held = position.quantity
         for order in self.state.live_orders(position.symbol):
             if order.state.is_final and order.intent.position_id == position.id and order.intent.side is Side.SELL:
-                untold += order.unseen_quantity
-        return max(position.quantity - untold, ZERO)
+                held -= order.unseen_quantity
+        return held if held > ZERO else ZERO
 
     @property
     def is_stopped(self) -> bool:

@@ -34,7 +34,7 @@ from trading.domain.events import (
 from trading.domain.orders import NOT_SENT, OrderState, Purpose
 from trading.engine import doubt, portfolio, tracking
 from trading.engine.adoption import ask_for_unstored, is_left_to_a_person
-from trading.engine.breaker import note_peak, watch_equity, watch_time
+from trading.engine.breaker import may_be_worth_other, note_peak, watch_equity, watch_time
 from trading.engine.commands import on_command
 from trading.engine.config import EngineConfig
 from trading.engine.desk import Desk
@@ -44,7 +44,6 @@ from trading.engine.quiet import QuietRange, QuietWorth, pass_over, quiet_range,
 from trading.engine.reconciliation import on_snapshot
 from trading.engine.starting import as_after_a_start, check_symbols, forget_the_future
 from trading.engine.state import EngineState, Record, SymbolState
-from trading.safety.breaker import DAY_MS
 
 
 class Engine:
@@ -104,10 +103,9 @@ class Engine:
         """Which equity tells the circuit breaker nothing, and until when; None where that cannot be said."""
         return quiet_worth(self._desk)
 
-    def note_peak(self, worth: Decimal, now_ms: int) -> QuietWorth | None:
-        """Take in a new highest equity of quiet candles (quote, UTC ms); what is quiet from then on."""
+    def note_peak(self, worth: Decimal, now_ms: int) -> None:
+        """Take in the highest equity of quiet candles (quote), and when it was (UTC ms)."""
         note_peak(self._desk, worth, now_ms)
-        return quiet_worth(self._desk)
 
     def pass_over(self, candle: Candle, high: Decimal) -> None:
         """Take in the last of some quiet candles of a symbol, the highest price among which is `high`."""
@@ -199,7 +197,8 @@ class Engine:
             symbol = handler(self._desk, event)
             if symbol is not None:
                 plan(self._desk, symbol)
-            watch_equity(self._desk)
+            if may_be_worth_other(self._desk):
+                watch_equity(self._desk)
             return
         symbols: set[str]
         match event:
@@ -237,12 +236,12 @@ class Engine:
 
     def _on_tick(self) -> None:
         """What time alone brings: a new day, what is overdue or due, periodic reconciliation."""
-        desk, state = self._desk, self.state
+        desk = self._desk
         watch_time(desk)
         waiting = self._ask_what_is_due()
         for symbol in sorted(waiting):
             plan(desk, symbol)
-        if waiting or state.account is not desk.watched_account or state.now_ms // DAY_MS != desk.watched_day:
+        if waiting or may_be_worth_other(desk):
             watch_equity(desk)
 
     def _ask_what_is_due(self) -> set[str]:

@@ -37,7 +37,8 @@ def plan(desk: Desk, symbol: str) -> None:
     entries: list[Order] = []
     stops: list[Order] = []
     exits: list[Order] = []
-    for order in desk.state.live_orders(symbol):
+    live = desk.state.live_orders(symbol)
+    for order in live:
         purpose = order.intent.purpose
         if not is_left_to_a_person(order) and not _is_only_untold(desk, order):
             (entries if purpose is Purpose.ENTRY else stops if purpose is Purpose.STOP else exits).append(order)
@@ -47,8 +48,8 @@ def plan(desk: Desk, symbol: str) -> None:
         return
     position = _set_levels(desk, position)
     position = _decide_forced_exit(desk, position, entries, stops)
-    is_untold = any(order.intent.position_id == position.id for order in desk.state.live_orders(symbol))
-    if not (entries or stops or exits or is_untold) and _is_over(desk, position):
+    is_free = not (entries or stops or exits)
+    if is_free and _is_over(desk, position) and all(order.intent.position_id != position.id for order in live):
         desk.unread_since.pop(symbol, None)
         desk.put_off.pop(symbol, None)
         desk.unsold_since.pop(symbol, None)
@@ -58,7 +59,7 @@ def plan(desk: Desk, symbol: str) -> None:
         if symbol not in desk.foreign:
             desk.fetch_account()  # what is there is not the bot's: known before it buys again
         return
-    if position.exit_reason or desk.is_stopped:
+    if entries and (position.exit_reason or desk.is_stopped):
         for order in entries:
             desk.cancel(order)
     # The stop stays until the entries can add nothing more: the time without one must not depend on them.
@@ -69,8 +70,7 @@ def plan(desk: Desk, symbol: str) -> None:
     else:
         _protect(desk, position, stops, exits)
     watch_protection(desk, symbol)
-    _shorten_wait(desk, symbol)
-    _note_steady(desk, symbol)
+    (_shorten_wait if position.exit_reason else _note_steady)(desk, symbol)
 
 
 def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
@@ -171,10 +171,10 @@ def _wait_ms(desk: Desk, failures: int) -> int:
 
 
 def _shorten_wait(desk: Desk, symbol: str) -> None:
-    """An exit waits for long only while a stop rests. Where none has come, no longer than a position may be bare."""
+    """A decided exit waits for long only while a stop rests; where none has come, as long as a position may be bare."""
     position = desk.state.positions.get(symbol)
     latest_ms = desk.state.now_ms + desk.config.timing.protect_ms
-    if position is None or not position.exit_reason or position.exit_retry_ms <= latest_ms:
+    if position is None or position.exit_retry_ms <= latest_ms:
         return
     since = position.unprotected_since_ms
     if since is not None and desk.state.now_ms - since > desk.config.timing.protect_ms:
@@ -363,12 +363,12 @@ def _place(desk: Desk, position: Position, purpose: Purpose, quantity: Decimal, 
 
 
 def _note_steady(desk: Desk, symbol: str) -> None:
-    """A position with one acknowledged stop for all of it, no exit decided and no other order, waits for nothing.
+    """With one acknowledged stop for all of it and no other order, a position that is kept waits for nothing.
 
     So does one that needs no stop, until its worth makes it dust.
     """
     position = desk.state.positions.get(symbol)
-    if position is None or position.exit_reason or position.unprotected_since_ms is not None:
+    if position is None or position.unprotected_since_ms is not None:
         return
     live = desk.state.live_orders(symbol)
     if not desk.config.protect:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from trading.domain.actions import Level
+from trading.domain.instruments import ZERO
 from trading.domain.orders import ACKNOWLEDGED, Order, Purpose
 from trading.domain.positions import Position
 from trading.engine.desk import Desk
@@ -36,7 +37,7 @@ def bare_since(desk: Desk, position: Position) -> int | None:
         if order.intent.purpose is not Purpose.ENTRY and order.state in ACKNOWLEDGED and not _is_idle(desk, order):
             bare -= order.remaining
     price = position.stop_price or desk.price(position.symbol) or position.average_entry
-    if bare <= 0 or desk.instrument(position.symbol).is_dust(bare, price):
+    if bare <= ZERO or desk.instrument(position.symbol).is_dust(bare, price):
         return None
     since = position.unprotected_since_ms
     return desk.state.now_ms if since is None else since
@@ -55,12 +56,12 @@ def _tell_if_stuck(desk: Desk, position: Position, bare_since_ms: int | None) ->
     """
     symbol, now = position.symbol, desk.state.now_ms
     unsold_since_ms, doubt_since_ms = _unsold_since(desk, position), _doubt_since(desk, symbol)
+    if unsold_since_ms is None and doubt_since_ms is None:
+        desk.stuck_told.pop(symbol, None)
+        return
     times = [ms for ms in (unsold_since_ms, doubt_since_ms) if ms is not None]
     if position.exit_reason and bare_since_ms is not None:
         times.append(bare_since_ms)
-    if not times:
-        desk.stuck_told.pop(symbol, None)
-        return
     told = desk.stuck_told.get(symbol)
     if now - (min(times) if told is None else told) < (STUCK_MS if told is None else STUCK_AGAIN_MS):
         return
@@ -94,6 +95,8 @@ def _unsold_since(desk: Desk, position: Position) -> int | None:
 
 def _doubt_since(desk: Desk, symbol: str) -> int | None:
     """Since when a stop was to be cancelled of which nothing new has been heard; None where there is none."""
-    live = desk.state.live_orders(symbol)
-    stops = (order for order in live if order.intent.purpose is Purpose.STOP)
-    return min((stop.updated_ms for stop in stops if stop.cancel_requested_ms is not None), default=None)
+    since: int | None = None
+    for order in desk.state.live_orders(symbol):
+        if order.cancel_requested_ms is not None and order.intent.purpose is Purpose.STOP:
+            since = order.updated_ms if since is None else min(since, order.updated_ms)
+    return since

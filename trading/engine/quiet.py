@@ -12,7 +12,7 @@ from trading.domain.instruments import ZERO
 from trading.engine.desk import Desk
 from trading.engine.protection import TRAIL_STEP
 from trading.engine.state import SymbolState
-from trading.safety.breaker import DAY_MS
+from trading.safety.breaker import DAY_MS, largest_share
 
 INFINITE = Decimal("Infinity")
 
@@ -27,11 +27,13 @@ class QuietRange(NamedTuple):
 class QuietWorth(NamedTuple):
     """While equity >= `least` (quote) and the time is before `until_ms` (UTC), the breaker finds nothing.
 
-    An equity above `peak` is to be told by `note_peak`.
+    An equity above `peak` is a new peak: from then on the least is `share` of it, if that is more. The highest is to be
+    told by `note_peak`.
     """
 
     least: Decimal
     peak: Decimal
+    share: Decimal
     until_ms: int
 
 
@@ -67,7 +69,8 @@ def quiet_worth(desk: Desk) -> QuietWorth | None:
         return None
     if state.safety.pause_code or config.stale_after_interval_ms or config.timing.reconcile_ms:
         return None
-    return QuietWorth(desk.breaker_floor, state.breaker.day_peak, (desk.watched_day + 1) * DAY_MS)
+    share = largest_share(state.breaker, config.breaker)
+    return QuietWorth(desk.breaker_floor, state.breaker.day_peak, share, (desk.watched_day + 1) * DAY_MS)
 
 
 def pass_over(desk: Desk, candle: Candle, high: Decimal) -> None:

@@ -141,7 +141,8 @@ class EngineState:
 
     def live_orders(self, symbol: str) -> list[Order]:
         """Orders of the symbol that are not settled: they may rest, or have fills still to be booked."""
-        return list(self.live.get(symbol, {}).values())
+        orders = self.live.get(symbol)
+        return list(orders.values()) if orders else []
 
     def all_live_orders(self) -> list[Order]:
         """The live orders of every symbol. Another thread may ask too: it reads copies."""

@@ -192,9 +192,9 @@ def is_known(desk: Desk, report: OrderReport) -> bool:
         return False
     if report.filled_quantity != order.filled_quantity:
         return False
-    owner = desk.state.order_of_trade
+    booked = desk.state.trades.get(order.id, ())
     for fill in report.fills:  # noqa: SIM110 - there are many reports, and `all` takes twice as long
-        if owner(fill.symbol, fill.trade_id) != report.client_order_id:
+        if fill.trade_id not in booked or fill.symbol != order.intent.symbol:
             return False
     return True
 

@@ -192,9 +192,18 @@ def equity_floor(state: BreakerState, limits: BreakerLimits) -> Decimal:
     """The equity below which some drawdown has something to say that was not said yet."""
     floor = ZERO
     for code, peak, limit in drawdowns(state, limits):
-        share = Decimal(1) if code in state.warned else limits.warn_share
-        floor = max(floor, peak * (1 - limit * share / HUNDRED))
+        floor = max(floor, peak * _share(code, limit, state, limits))
     return floor
+
+
+def largest_share(state: BreakerState, limits: BreakerLimits) -> Decimal:
+    """The share of a new peak of all that is the floor from then on, if it is above the one before."""
+    return max(_share(code, limit, state, limits) for code, _, limit in drawdowns(state, limits))
+
+
+def _share(code: str, limit: Decimal, state: BreakerState, limits: BreakerLimits) -> Decimal:
+    """The share of its peak below which a drawdown has something to say that was not said yet."""
+    return 1 - limit * (1 if code in state.warned else limits.warn_share) / HUNDRED
 
 
 def look_at_equity(state: BreakerState, limits: BreakerLimits, equity: Decimal) -> list[Finding]:

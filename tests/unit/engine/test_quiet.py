@@ -108,7 +108,8 @@ def test_noting_a_peak_does_what_a_candle_at_a_new_peak_does() -> None:
     for rig in (handled, noted):
         rig.candle("104", high="104")
     handled.candle("104.1", high="104.1", say=HOLD)
-    after = noted.engine.note_peak(D(10_041), handled.now)
+    noted.engine.note_peak(D(10_041), handled.now)
+    after = noted.engine.quiet_worth()
     assert after is not None
     assert (after.least, after.peak) == (D(10_041) * D("0.96"), 10_041)
     assert handled.engine.quiet_worth() == after
