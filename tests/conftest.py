@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
@@ -95,6 +98,23 @@ def new_databases(request: pytest.FixtureRequest) -> Iterator[None]:
     """Those of this process are copies of one, but in a module that is marked `migrated`."""
     with nullcontext() if request.node.get_closest_marker("migrated") else copies_of_one():
         yield
+
+
+@pytest.fixture(autouse=True)
+def process_as_before() -> Iterator[None]:
+    """What a process has only one of, its log and the handlers of its signals, is after a test what it was before.
+
+    A test that starts a bot here, by the command's function, sets both up.
+    """
+    handlers, level = logging.root.handlers[:], logging.root.level
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(False)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    for number, handler in signals.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
