@@ -100,7 +100,8 @@ class GuardSettings(BaseSettings):
         "TRADING_STALE_INTERVALS",
         _BREAKER.stale_intervals,
         _COUNT,
-        "data older than so many candles pauses entries",
+        "data older than so many candles is too old: health says so, and entries pause"
+        " (not in demo and replay, which bring their own time)",
     )
 
     def limits(self) -> Limits:

@@ -66,7 +66,7 @@ def recorded(folder: Path) -> Scene:
     """Three hours of three symbols. So little of the volume is the bot's that its orders fill in parts now and then."""
     tables = load_candles(folder, symbols=RECORDED_SYMBOLS, interval_ms=RECORDED_INTERVAL_MS)
     parts = [table.part(slice(RECORDED_FROM, RECORDED_FROM + RECORDED_CANDLES)) for table in tables]
-    decimals = {table.symbol: table.price_decimals for table in tables}
+    decimals = {table.symbol: table.price_decimals() for table in tables}
     settings = EngineConfig(
         bot_id="bot",
         instruments=default_instruments(RECORDED_SYMBOLS, decimals),

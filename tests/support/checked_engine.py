@@ -164,7 +164,8 @@ class CheckedEngine(Engine):
         assert self.ready
         assert account is not None
         assert len(self.state.positions) <= limits.max_open_positions
-        capital = min(self.config.capital, account.start_capital)
+        most = self.config.capital
+        capital = account.start_capital if most is None else min(most, account.start_capital)
         gross = ZERO
         for symbol in self.state.symbols:
             position = self.state.positions.get(symbol)

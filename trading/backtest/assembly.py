@@ -70,7 +70,7 @@ def run_backtest(
     if not traded:
         raise InvalidInput("since and until", f"{since_ms} to {until_ms}", "a time in which there are candles")
     instruments = default_instruments(
-        [table.symbol for table in traded], {table.symbol: table.price_decimals() for table in traded}
+        [table.symbol for table in traded], {table.symbol: table.price_decimals() for table in tables}
     )
     config = EngineConfig(
         bot_id=BOT_ID,

@@ -41,16 +41,16 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine needs to know besides its state.
 
     instruments: by symbol, all with the same quote coin. capital: the most of the account, in quote, that the bot
-    trades with. taker_fee: fraction of the notional that sizing reserves. fixed_quantity: trade this many base units
-    instead of sizing by risk; such a position has no stop price, so that it needs `protect` off. protect: keep a stop
-    at the exchange for every position (only a benchmark turns it off). record_holds: make a `Decision` of every HOLD
-    too. stale_after_interval_ms: how long a candle lasts, where the clock is the market's and candles can come late or
-    stop coming; 0 where time is the candles' own (paper, replay).
+    trades with; None for all that it has when the bot first looks. taker_fee: fraction of the notional that sizing
+    reserves. fixed_quantity: trade this many base units instead of sizing by risk; such a position has no stop price,
+    so that it needs `protect` off. protect: keep a stop at the exchange for every position (only a benchmark turns it
+    off). record_holds: make a `Decision` of every HOLD too. stale_after_interval_ms: how long a candle lasts, where the
+    clock is the market's and candles can come late or stop coming; 0 where time is the candles' own (paper, replay).
     """
 
     bot_id: str
     instruments: Mapping[str, Instrument]
-    capital: Decimal
+    capital: Decimal | None = None
     params: StrategyParams = StrategyParams()
     limits: Limits = Limits()
     timing: Timing = Timing()
@@ -65,7 +65,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
         quotes = {instrument.quote for instrument in self.instruments.values()}
         if len(quotes) != 1:
             raise InvalidInput("symbols", ", ".join(sorted(self.instruments)), "one or more symbols of one quote coin")
-        if not self.capital.is_finite() or self.capital <= 0:
+        if self.capital is not None and not (self.capital.is_finite() and self.capital > 0):
             raise InvalidInput("capital", self.capital, "a finite amount above 0")
 
     @property

@@ -367,8 +367,10 @@ class Desk:
 
     def capital(self) -> Decimal:
         """What the bot may trade with, in quote: the setting, or less where the account had less. Limits use it."""
-        account = self.state.account
-        return min(self.config.capital, account.start_capital) if account is not None else ZERO
+        account, most = self.state.account, self.config.capital
+        if account is None:
+            return ZERO
+        return account.start_capital if most is None else min(most, account.start_capital)
 
     def reserved_cash(self) -> Decimal:
         """Quote that live entries may still spend, at their limit or the last price, fee included."""

@@ -134,7 +134,7 @@ def _sized(desk: Desk, candle: Candle, signal: Signal) -> Sizing | SizingRefused
     cash = account.cash - desk.reserved_cash() if account is not None else ZERO
     gross = sum((desk.exposure() or {}).values(), ZERO)
     return size_entry(
-        equity=min(equity(desk.state), config.capital),
+        equity=min(equity(desk.state), desk.capital()),
         free_cash=cash,
         price=candle.close,
         atr=signal.atr,

@@ -59,17 +59,16 @@ def _open_account(desk: Desk, snapshot: AccountSnapshot) -> None:
     """
     quote, known = desk.config.quote, desk.state.account
     found = max(snapshot.balances.get(quote, Balance(ZERO)).free, ZERO)
-    capital = min(desk.config.capital, found)
+    most = desk.config.capital
+    capital = found if most is None else min(most, found)
     account = Account(quote=quote, start_capital=capital, cash=capital)
     if known is not None and (capital <= known.start_capital or _has_traded(desk, known)):
         return
     desk.state.put(account)
-    if capital < desk.config.capital:
-        desk.notify(
-            Level.WARNING,
-            "CAPITAL_BELOW_LIMIT",
-            f"the account has {found} {quote} free: the bot's capital is {capital}, not {desk.config.capital}",
-        )
+    if not capital or (most is not None and capital < most):
+        wanted = "" if most is None else f", not {most}"
+        text = f"the account has {found} {quote} free: the bot's capital is {capital}{wanted}"
+        desk.notify(Level.WARNING, "CAPITAL_BELOW_LIMIT", text)
 
 
 def _has_traded(desk: Desk, account: Account) -> bool:

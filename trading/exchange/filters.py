@@ -52,7 +52,7 @@ def filter_failure(name: str) -> Refusal:
 
 def request_refusal(intent: OrderIntent) -> Refusal | None:
     """What is wrong with the request itself: a parameter too many, too few, or malformed."""
-    if not _CLIENT_ID.match(intent.client_order_id):
+    if not _CLIENT_ID.fullmatch(intent.client_order_id):
         return ILLEGAL_CLIENT_ID
     needs_price = intent.type in _NEEDS_PRICE
     for name, value, needed in (

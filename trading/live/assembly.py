@@ -79,7 +79,7 @@ def engine_config(settings: Settings, feed: Feed) -> EngineConfig:
     return EngineConfig(
         bot_id=BOT_ID,
         instruments=default_instruments(feed.symbols, feed.price_decimals),
-        capital=settings.max_capital_usd or settings.paper_balance,
+        capital=settings.max_capital_usd,
         params=StrategyParams(),
         limits=settings.limits(),
         breaker=settings.breaker_limits(),

@@ -29,8 +29,8 @@ class BotFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The bot that runs, or ran last. Defaults are for facts that a bot of an older version did not know.
 
     provider: where orders go. real_money: whether they cost any. market: what the prices are, as the page's banner
-    says it; is_demo: whether they are made up. interval_ms: length of a candle. capital: what the limits' percentages
-    are of, in quote. notes: what was set and has no effect.
+    says it; is_demo: whether they are made up. interval_ms: length of a candle. capital: the most of the account
+    that it trades with, in quote; None for all of it. notes: what was set and has no effect.
     """
 
     recorded_ms: int

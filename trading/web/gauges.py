@@ -20,9 +20,10 @@ HUNDRED = Decimal(100)
 def gauges(status: Status) -> list[GaugeView]:
     """Every limit; none before the first start of a bot that tells its limits."""
     facts = status.facts
-    if facts is None or facts.limits is None or facts.breaker_limits is None or facts.capital is None:
+    if facts is None or facts.limits is None or facts.breaker_limits is None:
         return []
-    return [*_position_gauges(status, facts.limits, facts.capital), *_breaker_gauges(status, facts.breaker_limits)]
+    capital = _capital(status, facts.capital)
+    return [*_position_gauges(status, facts.limits, capital), *_breaker_gauges(status, facts.breaker_limits)]
 
 
 def exposure_by_symbol(status: Status) -> dict[str, Decimal]:
@@ -37,6 +38,12 @@ def exposure_by_symbol(status: Status) -> dict[str, Decimal]:
             symbol = order.intent.symbol
             found[symbol] = found.get(symbol, ZERO) + order.remaining * _price_of(order, prices)
     return found
+
+
+def _capital(status: Status, most: Decimal | None) -> Decimal:
+    """What the limits' percentages are of, in quote: as in `Desk.capital`."""
+    found = status.account.start_capital if status.account is not None else ZERO
+    return found if most is None else min(most, found)
 
 
 def _position_gauges(status: Status, limits: Limits, capital: Decimal) -> Iterator[GaugeView]:

@@ -14,6 +14,7 @@ from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Balance
 from trading.engine.config import Timing
 from trading.engine.engine import Engine
+from trading.safety.checks import Limits
 
 
 def restarted(rig: Rig) -> Rig:
@@ -36,6 +37,23 @@ def test_less_in_the_account_than_the_capital_is_told() -> None:
     rig = Rig.started(USDT="300")
     assert rig.cash == 300
     assert rig.notes() == ["CAPITAL_BELOW_LIMIT"]
+
+
+def test_without_a_capital_all_of_the_account_is_the_bots_and_stays_so_over_restarts() -> None:
+    limits = Limits(max_position_notional=D(1_000_000), max_symbol_pct=D(40))
+    rig = Rig.started(config(capital=None, limits=limits), USDT="25000")
+    assert (rig.cash, rig.notes()) == (25_000, [])
+    again = restarted(rig)
+    again.snapshot(USDT="25000")
+    entry = again.order(again.entered("100")).intent
+    assert entry.quantity == 100, "40 % of 25,000"
+
+
+def test_an_account_without_money_is_told_where_no_capital_is_set_either() -> None:
+    rig = Rig.started(config(capital=None), USDT="0")
+    assert (rig.cash, rig.notes()) == (0, ["CAPITAL_BELOW_LIMIT"])
+    rig.snapshot_again(USDT="700")
+    assert (rig.cash, rig.notes()) == (700, [])
 
 
 def test_what_is_locked_in_the_owners_orders_is_not_the_bots() -> None:

@@ -119,7 +119,7 @@ def test_bad_symbol() -> None:
     assert answer(market(1, Side.BUY, "1", symbol="XRP/USDT")) == ("-1121", "Invalid symbol.")
 
 
-@pytest.mark.parametrize("client_id", ["", "a" * 37, "with space", "ünï"])
+@pytest.mark.parametrize("client_id", ["", "a" * 37, "with space", "ünï", "abc\n"])
 def test_illegal_characters_in_the_client_order_id(client_id: str) -> None:
     """errors.md, -1100 ILLEGAL_CHARS."""
     code, message = answer(market(1, Side.BUY, "1", client_order_id=client_id))
