@@ -291,9 +291,9 @@ class TradingManager:
     def _is_sound(self, candle: Candle) -> bool:
         try:
             check_candle(candle)
-            if not self.on_candle_time and candle.close_time_ms > self.now_ms() + FUTURE_MS_MAX + candle.interval_ms:
+            if not self.on_candle_time and candle.close_time_ms > self.now_ms() + FUTURE_MS_MAX:
                 where = f"{candle.symbol} candle {candle.open_time_ms} close"
-                allowed = f"at most {FUTURE_MS_MAX} ms and one interval in the future"
+                allowed = f"at most {FUTURE_MS_MAX} ms in the future"
                 raise InvalidInput(where, candle.close_time_ms, allowed)
         except InvalidInput as error:
             log.error("candle.refused", error=str(error))

@@ -24,11 +24,12 @@ from trading.domain.events import AccountSnapshot, Event, OrderAbsent, OrderFoun
 from trading.domain.orders import Approved, OrderIntent, OrderState, OrderType, Purpose
 from trading.exchange.records import SimOrder
 from trading.exit_codes import ExitCode
-from trading.live.live_clock import LiveClock
+from trading.live.live_clock import FUTURE_MS_MAX, LiveClock
 from trading.manager import TradingManager
 
 BALANCES = {"USDT": D(10_000)}
 ONE = {BTC.symbol: BTC}
+HOUR_MS = 3_600_000
 
 
 def resting_stops(server: ExchangeServer) -> list[SimOrder]:
@@ -329,23 +330,33 @@ def test_after_a_sleep_nothing_is_entered_on_a_candle_from_before_it(tmp_path: P
 
 
 class FromTheFuture(WallFeed):
-    """Whose first candle closes in an hour."""
+    """Whose first candle closes in an hour, or is of an hour that is not over yet."""
+
+    def __init__(self, *, is_open: bool) -> None:
+        super().__init__()
+        self._is_open = is_open
 
     async def batches(self, after_close_ms: int | None) -> AsyncIterator[tuple[Candle, ...]]:
         async for (candle,) in super().batches(after_close_ms):
-            yield (replace(candle, open_time_ms=candle.open_time_ms + 3_600_000),)
+            if self._is_open:
+                closes_ms = (wall_ms() + 2 * FUTURE_MS_MAX) // HOUR_MS * HOUR_MS + HOUR_MS
+                yield (replace(candle, open_time_ms=closes_ms - HOUR_MS, interval_ms=HOUR_MS),)
+            else:
+                yield (replace(candle, open_time_ms=candle.open_time_ms + HOUR_MS),)
             break
         async for batch in super().batches(after_close_ms):
             yield batch
 
 
-def test_a_candle_from_the_future_is_refused_and_told_and_time_stays_right(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_candle_from_the_future_is_refused_and_told_and_time_stays_right(tmp_path: Path, is_open: bool) -> None:
+    feed = FromTheFuture(is_open=is_open)
     with ExchangeServer(ONE, BALANCES, D(100)) as server:
-        manager = wall_manager(tmp_path, SocketExchange(ONE, server.port), FromTheFuture(), Eager(), policy="keep")
+        manager = wall_manager(tmp_path, SocketExchange(ONE, server.port), feed, Eager(), policy="keep")
         assert run_until(manager, lambda: bool(server.orders(Purpose.STOP))) == ExitCode.OK
         assert manager.engine.state.now_ms <= wall_ms()
     ((text,),) = rows(tmp_path / "tradebot.db", "SELECT text FROM alerts WHERE code = 'CANDLE_REFUSED'")
-    assert "at most 60000 ms and one interval in the future" in text
+    assert "at most 60000 ms in the future" in text
 
 
 def test_a_request_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:

@@ -109,10 +109,10 @@ def test_row_12_an_answer_that_is_an_error_is_not_an_empty_account() -> None:
 
 def test_row_12_coins_that_are_gone_for_good_are_booked_off_and_the_owner_told() -> None:
     rig = Rig.holding()
-    rig.snapshot_again(USDT="9000")
+    rig.snapshot_again(rig.filled_entry(), USDT="9000")
     assert rig.position.quantity == 10, "one answer may be wrong"
     rig.tick(rig.engine.config.timing.missing_ms)
-    rig.snapshot_again(USDT="9000")
+    rig.snapshot_again(rig.filled_entry(), USDT="9000")
     assert "POSITION_CORRECTED" in rig.notes()
     assert rig.is_flat or not rig.position.quantity
 

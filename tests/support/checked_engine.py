@@ -154,9 +154,18 @@ class CheckedEngine(Engine):
         live = [
             order.id
             for order in self.state.live_orders(intent.symbol)
-            if order.is_live and order.intent.reduces and not is_left_to_a_person(order)
+            if order.is_live
+            and order.intent.reduces
+            and not is_left_to_a_person(order)
+            # A stop may go back beside a sale of which nothing was heard for long: it locks what that would sell.
+            and not (intent.purpose is Purpose.STOP and self._is_lost_sale(order))
         ]
         assert live == [intent.client_order_id], "two orders would sell the same coins"
+
+    def _is_lost_sale(self, order: Order) -> bool:
+        sent_ms, bound_ms = order.submitted_ms, self.config.timing.protect_ms
+        is_old = sent_ms is not None and self.state.now_ms - sent_ms > bound_ms
+        return is_old and order.intent.purpose is Purpose.EXIT and order.state is OrderState.UNKNOWN
 
     def _check_entry(self, entered: str) -> None:
         safety, limits, account = self.state.safety, self.config.limits, self.state.account

@@ -184,6 +184,11 @@ class Rig:
             fills=fills,
         )
 
+    def filled_entry(self) -> OrderReport:
+        """The position's only entry, filled, as the exchange would show it; alone in a snapshot, nothing rests."""
+        (entry,) = (o for o in self.engine.state.orders.values() if o.intent.purpose is Purpose.ENTRY)
+        return self.report(entry.id, OrderState.FILLED, str(entry.intent.quantity))
+
     def found(self, order_id: str, state: OrderState, filled: str = "0", *fills: Fill) -> list[Action]:
         """The answer to a question: this is the order."""
         return self.send(OrderFound(time_ms=self.now, report=self.report(order_id, state, filled, *fills)))

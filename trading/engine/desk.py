@@ -57,7 +57,8 @@ class Desk:
         fetches: of each question about the account that may still be answered, by token: when it was asked, and the
             activity counts then.
         answers: how often the account was told.
-        holdings: of each symbol's base coin what the account last held, and the activity count that this takes in.
+        holdings: of each symbol's base coin what the account last held, the activity count that this takes in, and when
+            it was asked for.
         foreign: how much of it was not the bot's, when nothing was being bought or in doubt.
         steady: positions that had all they need when last looked at: until they or their orders change, there is
             nothing to plan.
@@ -86,7 +87,7 @@ class Desk:
         self.actions: list[Action] = []
         self.activity: dict[str, int] = {}
         self.fetches: dict[int, tuple[int, dict[str, int]]] = {}
-        self.holdings: dict[str, tuple[int, Balance]] = {}
+        self.holdings: dict[str, tuple[int, Balance, int]] = {}
         self.foreign: dict[str, Decimal] = {}
         self.steady: dict[str, Position] = {}
         self.watched_account: Account | None = None
@@ -246,8 +247,12 @@ class Desk:
 
     def fresh_balance(self, symbol: str) -> Balance | None:
         """What the account holds of the symbol's base coin, if that was asked for after the last activity on it."""
-        activity, balance = self.holdings.get(symbol, (-1, None))
+        activity, balance, _ = self.holdings.get(symbol, (-1, None, 0))
         return balance if activity == self.activity.get(symbol, 0) else None
+
+    def balance_asked_ms(self, symbol: str) -> int:
+        """When the last balance of the symbol's base coin was asked for; 0 where none is known."""
+        return self.holdings[symbol][2] if symbol in self.holdings else 0
 
     def forget_balance(self, symbol: str) -> None:
         """Trust no balance of the symbol before it has been asked for again."""

@@ -65,7 +65,9 @@ def plan(desk: Desk, symbol: str) -> None:
     # The stop stays until the entries can add nothing more: the time without one must not depend on them.
     may_exit = bool(position.exit_reason) and not entries and desk.state.now_ms >= position.exit_retry_ms
     may_wait = position.id in desk.held_back and not can_have_no_stop(desk, position)
-    if may_exit and not may_wait and not _is_put_off(desk, symbol):
+    if exits and all(desk.is_long_unknown(order, desk.state.now_ms) for order in exits):
+        _guard_beside_doubt(desk, position, stops, exits)
+    elif may_exit and not may_wait and not _is_put_off(desk, symbol):
         _exit(desk, position, stops, exits)
     else:
         _protect(desk, position, stops, exits)
@@ -101,6 +103,17 @@ def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
         request_exit(desk, position, "target")
     elif stop is not None and desk.config.protect is False and low <= stop:
         request_exit(desk, position, "stop")
+    elif stop is not None and low <= stop:
+        _ask_about_passed_stops(desk, candle)
+
+
+def _ask_about_passed_stops(desk: Desk, candle: Candle) -> None:
+    """Ask about a stop that the market has passed and of whose trigger nothing was heard: it may be gone."""
+    for order in desk.state.live_orders(candle.symbol):
+        price, since = order.intent.stop_price, order.accepted_ms
+        was_passed = price is not None and since is not None and since <= candle.open_time_ms and candle.low <= price
+        if was_passed and order.state in ACKNOWLEDGED and not order.triggered and order.cancel_requested_ms is None:
+            desk.query(order)
 
 
 def request_exit(desk: Desk, position: Position, reason: str) -> Position:
@@ -292,6 +305,21 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
         return
     desk.short_since.pop(position.symbol, None)
     _place(desk, position, Purpose.EXIT, quantity, None)
+
+
+def _guard_beside_doubt(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
+    """Put the stop back while nothing can be heard of a sale, where the account shows that it has not happened.
+
+    It is not sent again. Should it arrive late, it finds the coins locked by the stop.
+    """
+    symbol = position.symbol
+    balance, held, theirs = desk.fresh_balance(symbol), desk.held(position), position.foreign_quantity
+    asked_ms = desk.balance_asked_ms(symbol)
+    is_unsold = balance is not None and theirs is not None and balance.total >= theirs + held and balance.free >= held
+    if stops or (is_unsold and all(desk.is_long_unknown(order, asked_ms) for order in exits)):
+        _protect(desk, position, stops, [])
+    elif desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms:
+        desk.fetch_account()
 
 
 def _is_put_off(desk: Desk, symbol: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from trading.engine.adoption import is_left_to_a_person, oldest_first
 from trading.engine.desk import Desk
 from trading.engine.doubt import never_arrived
 from trading.engine.portfolio import book_shortfall
-from trading.engine.tracking import apply_report, is_known
+from trading.engine.tracking import apply_report, filled_by_word, is_known
 
 
 def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
@@ -37,7 +38,7 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
         activity = desk.activity.get(symbol, 0)
         if activity != then.get(symbol, 0):
             continue
-        desk.holdings[symbol] = activity, snapshot.balances.get(instrument.base, Balance(ZERO))
+        desk.holdings[symbol] = activity, snapshot.balances.get(instrument.base, Balance(ZERO)), asked[0]
         touched.add(symbol)
         for order in desk.state.live_orders(symbol):
             if order.state in ACKNOWLEDGED and order.id not in shown:
@@ -46,7 +47,7 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
                 never_arrived(desk, order, "the account holds its coins, and too few are locked for it to rest")
         if symbol not in outdated:
             _note_foreign(desk, symbol)
-            _compare_holding(desk, symbol)
+            _compare_holding(desk, symbol, shown)
     desk.reconciled_ms = desk.state.now_ms
     desk.ready = True
     return touched | set(desk.state.positions) | {s for s, orders in desk.state.live.items() if orders}
@@ -77,13 +78,13 @@ def _has_traded(desk: Desk, account: Account) -> bool:
     return account != untouched or bool(desk.state.positions) or any(desk.state.live.values())
 
 
-def _compare_holding(desk: Desk, symbol: str) -> None:
+def _compare_holding(desk: Desk, symbol: str, shown: Set[str]) -> None:
     """A position that is larger than the exchange's balance is cut to it, if snapshots say the same for a while.
 
     One snapshot may be older than the last trades, and so may the next: they can come from a copy that lags.
     """
     position = desk.state.positions.get(symbol)
-    missing = _missing(desk, position) if position is not None else ZERO
+    missing = _missing(desk, position, shown) if position is not None else ZERO
     if position is None or not missing or _is_sale_untold(desk, symbol):
         desk.shortfalls.pop(symbol, None)
         return
@@ -105,7 +106,7 @@ def _note_foreign(desk: Desk, symbol: str) -> None:
         if order.intent.purpose is Purpose.ENTRY or order.state not in ACKNOWLEDGED or order.has_unseen_fills:
             return
     position = desk.state.positions.get(symbol)
-    _, balance = desk.holdings[symbol]
+    _, balance, _ = desk.holdings[symbol]
     if position is None:
         desk.foreign[symbol] = balance.total
         return
@@ -125,7 +126,7 @@ def _cannot_rest(desk: Desk, order: Order) -> bool:
     it is a late order: what it locks then is not the position's any more.
     """
     position = desk.state.positions.get(order.intent.symbol)
-    _, balance = desk.holdings[order.intent.symbol]
+    _, balance, _ = desk.holdings[order.intent.symbol]
     is_stop = order.intent.purpose is Purpose.STOP and not is_left_to_a_person(order)
     return (
         is_stop
@@ -145,12 +146,16 @@ def _is_sale_untold(desk: Desk, symbol: str) -> bool:
     )
 
 
-def _missing(desk: Desk, position: Position) -> Decimal:
-    _, balance = desk.holdings[position.symbol]
-    return max(position.quantity - balance.total, ZERO)
+def _missing(desk: Desk, position: Position, shown: Set[str]) -> Decimal:
+    """How much of the position is not in the account. What a sale would sell that rests beside the balance is there."""
+    _, balance, _ = desk.holdings[position.symbol]
+    live = desk.state.live_orders(position.symbol)
+    sales = [o for o in live if o.id in shown and o.state in ACKNOWLEDGED and o.intent.side is Side.SELL]
+    there = max(balance.total, sum((order.remaining for order in sales), ZERO))
+    return max(position.quantity - there, ZERO)
 
 
 def _is_behind(desk: Desk, report: OrderReport) -> bool:
     """Whether the report is older than what is booked: then the balances beside it are too."""
     order = desk.state.orders.get(report.client_order_id)
-    return order is not None and report.filled_quantity < order.filled_quantity
+    return order is not None and filled_by_word(order, report) < order.filled_quantity

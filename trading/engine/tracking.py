@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from msgspec.structs import replace
 
 from trading.domain.actions import Level
@@ -159,7 +161,7 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
     changed = replace(
         order,
         exchange_order_id=report.exchange_order_id,
-        reported_filled=max(order.reported_filled, report.filled_quantity),
+        reported_filled=max(order.reported_filled, filled_by_word(order, report)),
         triggered=order.triggered or report.triggered,
         accepted_ms=order.accepted_ms if order.accepted_ms is not None else desk.state.now_ms,
         absences=0,
@@ -182,6 +184,14 @@ def apply_report(desk: Desk, report: OrderReport) -> str | None:
     return order.intent.symbol
 
 
+def filled_by_word(order: Order, report: OrderReport) -> Decimal:
+    """How much of the order the exchange says has filled, in base: all of one that it calls filled.
+
+    The trades may come later than the state, and so may the sum of them.
+    """
+    return order.intent.quantity if report.state is OrderState.FILLED else report.filled_quantity
+
+
 def is_known(desk: Desk, report: OrderReport) -> bool:
     """Whether it only says again how an order ended whose fills are booked: most of what a snapshot shows.
 
@@ -201,14 +211,23 @@ def is_known(desk: Desk, report: OrderReport) -> bool:
 
 def _final_reported(desk: Desk, order: Order, report: OrderReport) -> str:
     """A finished order in a report. One that rests although we took it for gone is cancelled (a late appearance)."""
-    if report.filled_quantity > order.reported_filled:
-        order = replace(order, reported_filled=report.filled_quantity)
+    rests = not report.state.is_final and _should_be_gone(desk, order)
+    if filled_by_word(order, report) > order.reported_filled:
+        order = replace(order, reported_filled=filled_by_word(order, report))
         desk.put(order)
     if order.has_unseen_fills:
         desk.query(order, delay_ms=desk.config.timing.query_ms)
-    if order.state is OrderState.REJECTED and not report.state.is_final:
+    if rests:
         desk.cancel_late(desk.state.orders[order.id])
     return order.intent.symbol
+
+
+def _should_be_gone(desk: Desk, order: Order) -> bool:
+    """Whether a finished order can rest by no delay of the news: its cancel was confirmed, and did not happen."""
+    if order.state is OrderState.REJECTED:
+        return True
+    old = desk.state.now_ms - order.updated_ms > desk.config.timing.missing_ms
+    return old and order.state is not OrderState.FILLED
 
 
 def _book(desk: Desk, order: Order, fill: Fill) -> None:
@@ -221,6 +240,9 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
         why = f"trade {fill.trade_id} cannot be one of order {order.id}: {fill}"
         desk.notify(Level.CRITICAL, "FILL_CONTRADICTS", why, intent.symbol)
         desk.halt("FILL_CONTRADICTS", f"trade {fill.trade_id} of {fill.symbol} contradicts what is known")
+        return
+    if intent.symbol not in desk.config.instruments:
+        _tell_not_traded(desk, order, fill)
         return
     if _is_ahead_of_its_entry(desk, intent, fill):
         reported = max(order.reported_filled, order.filled_quantity + fill.quantity)
@@ -260,6 +282,16 @@ def _book(desk: Desk, order: Order, fill: Fill) -> None:
     if position is not None and (state is OrderState.REJECTED or is_of_before):
         # It was taken for gone, and something else may have been bought instead: more than was meant is held.
         request_exit(desk, position, "late fill")
+
+
+def _tell_not_traded(desk: Desk, order: Order, fill: Fill) -> None:
+    """Tell, once a process, of a trade that cannot be booked: its symbol's rules are not known any more."""
+    symbol = order.intent.symbol
+    if order.id not in desk.called_for_person:
+        desk.called_for_person[order.id] = None
+        what = f"{fill.side} {fill.quantity} {symbol} at {fill.price}, trade {fill.trade_id} of order {order.id}"
+        text = f"{what}, has come to light, and the bot trades {symbol} no more: trade it again, and it is booked"
+        desk.notify(Level.CRITICAL, "ORDER_NEEDS_PERSON", text, symbol)
 
 
 def _is_ahead_of_its_entry(desk: Desk, intent: OrderIntent, fill: Fill) -> bool:

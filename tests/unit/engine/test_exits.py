@@ -285,6 +285,39 @@ def test_an_exit_in_doubt_is_not_sent_again() -> None:
     assert rig.is_flat
 
 
+def test_beside_an_exit_in_doubt_the_stop_goes_back_once_the_account_shows_that_nothing_was_sold() -> None:
+    rig = Rig.holding()
+    exit_ = rig.leaving()
+    rig.unknown(exit_)
+    rig.snapshot_again(BTC="10", USDT="9000")
+    rig.tick(rig.engine.config.timing.protect_ms)
+    assert rig.submitted() == [], "what the account showed is older than the time that a sale may take"
+    rig.tick(1)
+    assert rig.fetched()
+    rig.snapshot(BTC="10", USDT="9000")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    for _ in range(20):
+        rig.tick(2_000)
+        assert (rig.submitted(), rig.cancels()) == ([], []), "it is sold by the stop, or by what was sent"
+    rig.found(exit_, OrderState.FILLED, "10", rig.a_fill(exit_, "10", "100"))
+    assert (rig.is_flat, rig.cancels()) == (False, [stop])
+    rig.cancelled(stop)
+    assert rig.is_flat
+
+
+@pytest.mark.parametrize("coins", [{}, {"BTC": "9"}])
+def test_beside_an_exit_in_doubt_no_stop_goes_back_that_could_sell_what_is_not_there(coins: dict[str, str]) -> None:
+    rig = Rig.holding()
+    rig.unknown(rig.leaving())
+    rig.tick(rig.engine.config.timing.protect_ms + 1)
+    for _ in range(10):
+        if rig.fetched():
+            rig.snapshot(USDT="10000", **coins)
+        assert rig.submitted() == []
+        rig.tick(2_000)
+
+
 def test_an_exit_that_never_was_is_sent_anew_under_another_id() -> None:
     rig = Rig.holding()
     exit_ = rig.leaving()

@@ -22,12 +22,6 @@ def stop_of(rig: Rig) -> str:
     return stop.id
 
 
-def filled_entry(rig: Rig) -> OrderReport:
-    """What the account shows of the position's entry, and of nothing else."""
-    (entry,) = (o for o in rig.engine.state.orders.values() if o.intent.purpose is Purpose.ENTRY)
-    return rig.report(entry.id, OrderState.FILLED, "10")
-
-
 def absent_until_gone(rig: Rig, order_id: str, *, seconds_max: int = 60) -> None:
     """Answer every question about the order with its absence until it is settled."""
     for _ in range(seconds_max):
@@ -42,7 +36,7 @@ def absent_until_gone(rig: Rig, order_id: str, *, seconds_max: int = 60) -> None
 def test_a_lost_stop_is_replaced_at_once_and_the_owner_told() -> None:
     rig = Rig.holding()
     lost = stop_of(rig)
-    rig.snapshot_again(filled_entry(rig), USDT="9000", BTC="10")
+    rig.snapshot_again(rig.filled_entry(), USDT="9000", BTC="10")
     assert lost in rig.queries(), "the account does not show it: it is asked about"
     rig.absent(lost)
     assert rig.submitted() == []
@@ -77,7 +71,7 @@ def test_an_absence_that_is_not_sure_takes_no_stop_for_lost() -> None:
 def test_a_lost_stop_that_appears_after_all_is_cancelled() -> None:
     rig = Rig.holding()
     lost = stop_of(rig)
-    rig.snapshot_again(filled_entry(rig), USDT="9000", BTC="10")
+    rig.snapshot_again(rig.filled_entry(), USDT="9000", BTC="10")
     absent_until_gone(rig, lost)
     rig.accept(rig.one(Purpose.STOP))
     rig.found(lost, OrderState.OPEN)
@@ -317,6 +311,6 @@ def test_a_restart_asks_about_a_stop_and_replaces_a_lost_one_after_the_account_i
     rig.absent(lost)
     assert rig.state_of(lost) is OrderState.OPEN, "nothing follows before the account has been read"
     rig.actions = account
-    rig.snapshot(filled_entry(rig), USDT="9000", BTC="10")
+    rig.snapshot(rig.filled_entry(), USDT="9000", BTC="10")
     rig.absent(lost)
     assert rig.one(Purpose.STOP)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.support.builders import BOT, ENTER, D
+from tests.support.builders import BOT, BTC, ENTER, D
 from tests.support.rig import Rig
 from trading.domain.actions import FetchAccount, Level, Notify
 from trading.domain.events import (
+    CommandKind,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
@@ -273,6 +274,23 @@ def test_a_tombstone_found_resting_is_cancelled_and_stays_final(rig: Rig) -> Non
     rig.cancelled(order_id)
     assert rig.state_of(order_id) is OrderState.REJECTED
     assert rig.is_flat
+
+
+def test_an_order_whose_cancel_was_confirmed_and_did_not_happen_is_cancelled_again() -> None:
+    """Fault row 5. For a while the answer may be older than the cancel."""
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.command(CommandKind.CLOSE_POSITION, BTC.symbol)
+    rig.cancelled(stop.id)
+    still = rig.report(stop.id, OrderState.OPEN)
+    rig.snapshot(still, USDT="9000")
+    assert rig.cancels() == []
+    rig.tick(rig.engine.config.timing.missing_ms + 1)
+    rig.snapshot_again(still, USDT="9000")
+    assert (rig.cancels(), "LATE_ORDER" in rig.notes()) == ([stop.id], True)
+    rig.cancelled(stop.id)
+    rig.snapshot_again(USDT="9000", BTC="10")
+    assert rig.one(Purpose.EXIT)
 
 
 def test_a_tombstone_accepted_after_all_is_cancelled(rig: Rig) -> None:

@@ -166,16 +166,25 @@ def test_the_owner_is_told_what_a_position_came_to() -> None:
 
 def test_coins_that_are_missing_are_taken_off_once_two_looks_agree() -> None:
     rig = Rig.holding()
-    rig.snapshot_again(USDT="9000", BTC="7")
+    rig.snapshot_again(rig.filled_entry(), USDT="9000", BTC="7")
     assert rig.position.quantity == 10
     rig.tick(rig.engine.config.timing.missing_ms)
-    rig.snapshot_again(USDT="9000", BTC="7")
+    rig.snapshot_again(rig.filled_entry(), USDT="9000", BTC="7")
     assert rig.position.quantity == 7
     assert "POSITION_CORRECTED" in rig.notes()
     (correction,) = rig.corrections()
     assert correction.kind is CorrectionKind.RECONCILED
     assert correction.quantity == -3
     assert rig.cash == 9_000
+
+
+def test_coins_that_a_resting_stop_would_sell_are_there_whatever_the_balance_says() -> None:
+    """A balance may leave out what is locked, or a coin, for long; on spot the stop locks what it sells."""
+    rig = Rig.holding()
+    for _ in range(3):
+        rig.snapshot_again(USDT="9000")
+        rig.tick(rig.engine.config.timing.missing_ms)
+    assert (rig.position.quantity, rig.corrections(), rig.cancels()) == (10, [], [])
 
 
 @pytest.mark.parametrize("second", ["8", "10", "11"])

@@ -97,10 +97,10 @@ def test_a_stop_larger_than_what_is_held_is_made_smaller() -> None:
     rig = Rig.holding()
     (stop,) = rig.engine.state.live_orders(BTC.symbol)
     rig.command(CommandKind.RECONCILE)
-    rig.snapshot(USDT="9000", BTC="8")
+    rig.snapshot(rig.filled_entry(), USDT="9000", BTC="8")
     rig.tick(rig.engine.config.timing.missing_ms)
     rig.command(CommandKind.RECONCILE)
-    rig.snapshot(USDT="9000", BTC="8")
+    rig.snapshot(rig.filled_entry(), USDT="9000", BTC="8")
     assert rig.position.quantity == 8
     assert rig.cancels() == [stop.id]
     rig.cancelled(stop.id)
@@ -354,6 +354,29 @@ def test_the_bound_on_the_bare_time_is_a_setting() -> None:
 
 
 # -- the stop works
+
+
+def test_a_stop_that_the_market_has_passed_unheard_of_is_asked_about_and_placed_again_if_gone() -> None:
+    rig = Rig.holding()
+    (stop,) = rig.engine.state.live_orders(BTC.symbol)
+    rig.candle("99")
+    rig.candle("98.5")
+    assert rig.queries() == [], "the market is above it"
+    rig.candle("97")
+    assert rig.queries() == [stop.id]
+    rig.absent(stop.id)
+    rig.tick(rig.engine.config.timing.query_ms)
+    rig.absent(stop.id)
+    assert rig.one(Purpose.STOP) != stop.id
+
+
+def test_a_stop_that_came_to_rest_within_the_candle_is_not_asked_about_for_what_was_before() -> None:
+    rig = Rig.started()
+    stop = bought(rig)
+    rig.tick(5_000)
+    rig.accept(stop)
+    rig.candle("100", low="97")
+    assert rig.queries() == []
 
 
 def test_a_filled_stop_closes_the_position() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import BOT, D, config
+from tests.support.builders import BOT, ENTER, ETH, D, config
 from tests.support.rig import Rig
 from tests.unit.engine.test_lost_orders import absent_until_gone, stop_of
 from trading.domain.events import CommandKind
@@ -20,6 +20,57 @@ def exiting(rig: Rig) -> str:
     exit_ = rig.leaving()
     rig.accept(exit_)
     return exit_
+
+
+def test_an_entry_that_is_called_filled_with_nothing_counted_yet_keeps_its_symbol_and_is_booked_when_shown() -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.found(entry, OrderState.FILLED, "0")
+    rig.candle("100", say=ENTER)
+    assert rig.submitted() == [], "nothing is bought twice"
+    rig.tick(2_000)
+    rig.found(entry, OrderState.FILLED, "10", rig.a_fill(entry, "10", "100"))
+    assert rig.position.quantity == 10
+    assert rig.one(Purpose.STOP)
+
+
+def test_an_exit_that_is_called_filled_with_nothing_counted_yet_is_not_sold_again_from_the_owners_coins() -> None:
+    rig = Rig.started(USDT="10000", BTC="10")
+    rig.fill(rig.entered(), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.command(CommandKind.CLOSE_ALL)
+    rig.cancelled(stop)
+    rig.snapshot(USDT="9000", BTC="20")
+    exit_ = rig.one(Purpose.EXIT)
+    rig.accept(exit_)
+    rig.found(exit_, OrderState.FILLED, "0")
+    for _ in range(30):
+        rig.tick(1_000)
+        if rig.fetched():
+            rig.snapshot(USDT="10000", BTC="10")
+        assert rig.submitted() == []
+    rig.found(exit_, OrderState.FILLED, "10", rig.a_fill(exit_, "10", "100"))
+    assert (rig.is_flat, rig.cash) == (True, 10_000)
+
+
+def test_a_trade_of_a_symbol_that_is_traded_no_more_is_told_and_booked_once_it_is_again() -> None:
+    rig = Rig.started()
+    entry = rig.entered()
+    rig.cancelled(entry)
+    late = rig.a_fill(entry, "3", "100")
+    without = rig.restarted(config(instruments={ETH.symbol: ETH}))
+    told = []
+    for _ in range(3):
+        without.snapshot_again(without.report(entry, OrderState.CANCELED, "3", late), USDT="9700", BTC="3")
+        told += without.notes()
+        without.tick(2_000)
+        without.found(entry, OrderState.CANCELED, "3", late)
+        told += without.notes()
+    assert told == ["ORDER_NEEDS_PERSON"]
+    again = rig.restarted()
+    again.snapshot(again.report(entry, OrderState.CANCELED, "3", late), USDT="9700", BTC="3")
+    assert again.position.quantity == 3
 
 
 def test_a_last_small_trade_that_is_shown_late_is_booked_and_is_no_dust() -> None:
