@@ -88,7 +88,11 @@ class CancelUnknown(_Event, frozen=True, kw_only=True):
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as the exchange shows it, with its trades. Prices are None where the type has none."""
+    """An order as the exchange shows it, with its trades. Prices are None where the type has none.
+
+    state: FILLED only where all of it has filled, whatever `filled_quantity` says yet; one whose rest was dropped (ccxt
+    calls that closed, too) is EXPIRED or CANCELED.
+    """
 
     client_order_id: str
     exchange_order_id: str

@@ -41,6 +41,7 @@ _VOLATILE = (
     "next_token",
     "entry_times",
     "called_for_person",
+    "told_late",
     "noted_ended",
     "unsold_since",
     "stuck_told",
@@ -67,6 +68,7 @@ class Desk:
         unread_since: since when an exit waits for the account to be told, its stop gone.
         put_off: exits that wait for that with a stop in place, and `answers` when they began to.
         called_for_person: orders in doubt of which a person has been told.
+        told_late: orders that appeared late and of which the owner has been told.
         noted_ended: orders that had ended before they were seen, and that nothing explains.
         is_new: the account was told for the first time in this database: what ended before is news.
         unsold_since: since when nothing of a position has been sold though its exit is decided; its id, and how much of
@@ -101,6 +103,7 @@ class Desk:
         self.reconciled_ms = 0
         self.next_token = 1
         self.called_for_person: dict[str, None] = {}
+        self.told_late: dict[str, None] = {}
         self.noted_ended: dict[str, None] = {}
         self.is_new = False
         self.unsold_since: dict[str, tuple[int, str, Decimal]] = {}
@@ -192,8 +195,11 @@ class Desk:
             return
         symbol = order.intent.symbol
         self.state.put(replace(order, cancel_requested_ms=self.state.now_ms))
-        self.touch(symbol)
         self.actions.append(CancelOrder(order.id, symbol))
+        if order.id in self.told_late:
+            return  # nor is it news: one that cannot be cancelled must not make every look at the account out of date
+        self.told_late[order.id] = None
+        self.touch(symbol)
         self.notify(Level.CRITICAL, "LATE_ORDER", f"{order.id} appeared after all; cancelling it", symbol)
 
     def _awaits_cancel(self, order: Order) -> bool:

@@ -280,9 +280,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
             desk.cancel(order)
     if stops or exits or _is_dust(desk, position, desk.held(position)):
         desk.unread_since.pop(position.symbol, None)
-        is_old = desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms
-        if is_old and any(desk.is_long_unknown(order, desk.state.now_ms) for order in stops):
-            desk.fetch_account()  # coins that no order locks are evidence
+        _read_if_stop_in_doubt(desk, stops)
         return
     balance = desk.fresh_balance(position.symbol)
     if balance is None:
@@ -310,15 +308,30 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
 def _guard_beside_doubt(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
     """Put the stop back while nothing can be heard of a sale, where the account shows that it has not happened.
 
-    It is not sent again. Should it arrive late, it finds the coins locked by the stop.
+    It is not sent again. Should it arrive late, it must find too few coins beside those that the stop locks: where the
+    owner has as many, no stop goes back. Nor does one that the price has passed, which would be refused.
     """
-    symbol = position.symbol
-    balance, held, theirs = desk.fresh_balance(symbol), desk.held(position), position.foreign_quantity
-    asked_ms = desk.balance_asked_ms(symbol)
-    is_unsold = balance is not None and theirs is not None and balance.total >= theirs + held and balance.free >= held
-    if stops or (is_unsold and all(desk.is_long_unknown(order, asked_ms) for order in exits)):
+    symbol, now, timing = position.symbol, desk.state.now_ms, desk.config.timing
+    if stops:
+        _read_if_stop_in_doubt(desk, stops)
         _protect(desk, position, stops, [])
-    elif desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms:
+        return
+    theirs, price, held = position.foreign_quantity, desk.price(symbol), desk.held(position)
+    if theirs is None or not held or price is None or position.stop_price is None or price <= position.stop_price:
+        return
+    balance, asked_ms = desk.fresh_balance(symbol), desk.balance_asked_ms(symbol)
+    is_late = balance is not None and all(desk.is_long_unknown(order, asked_ms) for order in exits)
+    if balance is not None and is_late and balance.total >= theirs + held and balance.free >= held:
+        if all(balance.total - held < order.remaining for order in exits):
+            _protect(desk, position, stops, [])
+    elif now - desk.reconciled_ms >= (timing.missing_ms if is_late else timing.exit_retry_ms):
+        desk.fetch_account()
+
+
+def _read_if_stop_in_doubt(desk: Desk, stops: list[Order]) -> None:
+    """Ask for the account where a stop has long been in doubt: coins that no order locks are evidence."""
+    is_old = desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms
+    if is_old and any(desk.is_long_unknown(order, desk.state.now_ms) for order in stops):
         desk.fetch_account()
 
 
@@ -357,7 +370,12 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
     if desk.state.now_ms < position.stop_retry_ms:
         return
     instrument = desk.instrument(position.symbol)
-    quantity = min(instrument.quantity_down(desk.held(position)), instrument.max_quantity)
+    held = desk.held(position)
+    if not held:
+        for stop in stops:
+            desk.cancel(stop)  # it would sell what is not the bot's
+        return
+    quantity = min(instrument.quantity_down(held), instrument.max_quantity)
     if not quantity or not instrument.takes(quantity, position.stop_price):
         return
     for stop in stops:

@@ -82,8 +82,8 @@ def _seconds(ms: int) -> str:
 
 
 def _unsold_since(desk: Desk, position: Position) -> int | None:
-    """Since when nothing of it has been sold though its exit is decided; None where none is."""
-    if not position.exit_reason:
+    """Since when nothing of it has been sold though its exit is decided; None where none is, or all is sold."""
+    if not position.exit_reason or not desk.held(position):
         desk.unsold_since.pop(position.symbol, None)
         return None
     known = desk.unsold_since.get(position.symbol)

@@ -318,6 +318,66 @@ def test_beside_an_exit_in_doubt_no_stop_goes_back_that_could_sell_what_is_not_t
         rig.tick(2_000)
 
 
+def test_beside_an_exit_in_doubt_no_stop_goes_back_where_a_late_sale_would_find_the_owners_coins() -> None:
+    rig = Rig.started(USDT="10000", BTC="10")
+    rig.fill(rig.entered(), "10", "100")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.command(CommandKind.CLOSE_ALL)
+    rig.cancelled(stop)
+    rig.snapshot(USDT="9000", BTC="20")
+    rig.unknown(rig.one(Purpose.EXIT))
+    rig.tick(rig.engine.config.timing.protect_ms + 1)
+    for _ in range(100):
+        if rig.fetched():
+            rig.snapshot(USDT="9000", BTC="20")
+        assert rig.submitted() == []
+        rig.tick(1_000)
+
+
+def test_beside_an_exit_in_doubt_no_stop_is_tried_that_the_price_has_passed() -> None:
+    rig = Rig.holding()
+    rig.unknown(rig.leaving())
+    rig.candle("97")
+    rig.tick(rig.engine.config.timing.protect_ms + 1)
+    asked = 0
+    for _ in range(100):
+        if rig.fetched():
+            asked += 1
+            rig.snapshot(USDT="9000", BTC="10")
+        assert rig.submitted() == []
+        rig.tick(1_000)
+    assert asked <= 1, "no answer would change it"
+
+
+def test_an_exit_in_doubt_that_has_sold_beside_its_stop_has_it_cancelled_also_when_the_bot_ends() -> None:
+    rig = Rig.holding()
+    exit_ = rig.leaving()
+    rig.unknown(exit_)
+    rig.tick(rig.engine.config.timing.protect_ms + 1)
+    rig.snapshot(USDT="9000", BTC="10")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.command(CommandKind.PROTECT, reason="shutdown")
+    rig.found(exit_, OrderState.FILLED, "10", rig.a_fill(exit_, "10", "100"))
+    assert rig.cancels() == [stop]
+    rig.cancelled(stop)
+    assert rig.is_flat
+
+
+def test_what_the_stop_beside_a_doubtful_exit_has_sold_is_not_said_to_be_unsold() -> None:
+    rig = Rig.holding()
+    rig.unknown(rig.leaving())
+    rig.tick(rig.engine.config.timing.protect_ms + 1)
+    rig.snapshot(USDT="9000", BTC="10")
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    rig.fill(stop, "10", "98")
+    for _ in range(100):
+        rig.tick(1_000)
+        assert "NOT_SOLD" not in rig.notes()
+
+
 def test_an_exit_that_never_was_is_sent_anew_under_another_id() -> None:
     rig = Rig.holding()
     exit_ = rig.leaving()

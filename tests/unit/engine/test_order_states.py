@@ -293,6 +293,26 @@ def test_an_order_whose_cancel_was_confirmed_and_did_not_happen_is_cancelled_aga
     assert rig.one(Purpose.EXIT)
 
 
+def test_one_that_cannot_be_cancelled_is_told_once_and_hides_nothing_else() -> None:
+    rig = Rig.holding()
+    (old,) = rig.engine.state.live_orders(BTC.symbol)
+    ghost = rig.report(old.id, OrderState.OPEN)
+    rig.candle("104")
+    rig.cancelled(old.id)
+    stop = rig.one(Purpose.STOP)
+    rig.accept(stop)
+    told, asked = [], []
+    for _ in range(4):
+        rig.tick(rig.engine.config.timing.missing_ms + 1)
+        rig.snapshot_again(ghost, USDT="9000", BTC="10")
+        told += rig.notes()
+        asked += rig.queries()
+        rig.cancel_rejected(old.id)
+    assert told == ["LATE_ORDER"]
+    assert asked
+    assert set(asked) == {stop}, "the account shows it no more"
+
+
 def test_a_tombstone_accepted_after_all_is_cancelled(rig: Rig) -> None:
     order_id = tombstone(rig)
     rig.accept(order_id)
