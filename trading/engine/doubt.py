@@ -88,8 +88,10 @@ def _may_sell_the_owners(desk: Desk, stop: Order) -> bool:
     """Whether the price is beyond the stop, so that it may have sold, and coins that are not the bot's lie beside."""
     symbol, at = stop.intent.symbol, stop.intent.stop_price
     price, position = desk.price(symbol), desk.state.positions.get(symbol)
-    is_alone = position is not None and position.foreign_quantity == 0
-    return not is_alone and price is not None and at is not None and price <= at
+    if price is None or at is None or price > at:
+        return False
+    theirs = position.foreign_quantity if position is not None else None
+    return theirs is None or not desk.instrument(symbol).is_dust(theirs, price)
 
 
 def never_arrived(desk: Desk, order: Order, why: str) -> None:

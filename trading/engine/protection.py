@@ -312,12 +312,18 @@ def _guard_beside_doubt(desk: Desk, position: Position, stops: list[Order], exit
     owner has as many, no stop goes back. Nor does one that the price has passed, which would be refused.
     """
     symbol, now, timing = position.symbol, desk.state.now_ms, desk.config.timing
+    theirs, held = position.foreign_quantity, desk.held(position)
     if stops:
+        # It is not moved: another might find no way back.
+        for stop in stops:
+            if stop.remaining > held and not stop.triggered:
+                desk.cancel(stop)
         _read_if_stop_in_doubt(desk, stops)
-        _protect(desk, position, stops, [])
         return
-    theirs, price, held = position.foreign_quantity, desk.price(symbol), desk.held(position)
-    if theirs is None or not held or price is None or position.stop_price is None or price <= position.stop_price:
+    known = desk.state.symbols.get(symbol)
+    if theirs is None or not held or known is None or position.stop_price is None:
+        return
+    if known.price <= position.stop_price or _is_stop_refused_since(desk, position, known.last_close_ms):
         return
     balance, asked_ms = desk.fresh_balance(symbol), desk.balance_asked_ms(symbol)
     is_late = balance is not None and all(desk.is_long_unknown(order, asked_ms) for order in exits)
@@ -326,6 +332,17 @@ def _guard_beside_doubt(desk: Desk, position: Position, stops: list[Order], exit
             _protect(desk, position, stops, [])
     elif now - desk.reconciled_ms >= (timing.missing_ms if is_late else timing.exit_retry_ms):
         desk.fetch_account()
+
+
+def _is_stop_refused_since(desk: Desk, position: Position, time_ms: int) -> bool:
+    """Whether a stop of the position was refused after that: the price was beyond it, whatever the last candle says."""
+    return any(
+        order.intent.position_id == position.id
+        and order.intent.purpose is Purpose.STOP
+        and order.state is OrderState.REJECTED
+        and order.updated_ms > time_ms
+        for order in desk.state.orders.values()
+    )
 
 
 def _read_if_stop_in_doubt(desk: Desk, stops: list[Order]) -> None:
@@ -372,8 +389,10 @@ def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Ord
     instrument = desk.instrument(position.symbol)
     held = desk.held(position)
     if not held:
-        for stop in stops:
-            desk.cancel(stop)  # it would sell what is not the bot's
+        live = desk.state.live_orders(position.symbol)
+        if all(order.intent.purpose is not Purpose.ENTRY for order in live):
+            for stop in stops:
+                desk.cancel(stop)  # it would sell what is not the bot's
         return
     quantity = min(instrument.quantity_down(held), instrument.max_quantity)
     if not quantity or not instrument.takes(quantity, position.stop_price):

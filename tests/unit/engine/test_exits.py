@@ -350,6 +350,33 @@ def test_beside_an_exit_in_doubt_no_stop_is_tried_that_the_price_has_passed() ->
     assert asked <= 1, "no answer would change it"
 
 
+def test_beside_an_exit_in_doubt_a_refused_stop_is_not_tried_again_before_the_market_is_seen_to_move() -> None:
+    rig = Rig.holding()
+    rig.unknown(rig.leaving())
+    rig.tick(rig.engine.config.timing.protect_ms + 1)
+    rig.snapshot(USDT="9000", BTC="10")
+    rig.reject(rig.one(Purpose.STOP))
+    for _ in range(100):
+        rig.tick(1_000)
+        if rig.fetched():
+            rig.snapshot(USDT="9000", BTC="10")
+        assert rig.submitted() == []
+    rig.candle("99")
+    rig.tick(30_000)
+    rig.snapshot(USDT="9000", BTC="10")
+    assert rig.one(Purpose.STOP)
+
+
+def test_beside_an_exit_in_doubt_a_resting_stop_is_not_moved() -> None:
+    rig = Rig.holding()
+    rig.unknown(rig.leaving())
+    rig.tick(rig.engine.config.timing.protect_ms + 1)
+    rig.snapshot(USDT="9000", BTC="10")
+    rig.accept(rig.one(Purpose.STOP))
+    rig.candle("101", high="105")
+    assert (rig.cancels(), rig.submitted()) == ([], [])
+
+
 def test_an_exit_in_doubt_that_has_sold_beside_its_stop_has_it_cancelled_also_when_the_bot_ends() -> None:
     rig = Rig.holding()
     exit_ = rig.leaving()

@@ -370,10 +370,11 @@ def test_a_stop_that_the_market_has_passed_unheard_of_is_asked_about_and_placed_
     assert rig.one(Purpose.STOP) != stop.id
 
 
-def test_a_stop_that_the_market_has_passed_may_have_sold_and_is_not_taken_for_gone_soon_beside_the_owners_coins() -> (
-    None
-):
-    rig = Rig.started(USDT="10000", BTC="10")
+@pytest.mark.parametrize(("owners", "waits"), [("10", True), ("0.0005", False)])
+def test_a_passed_stop_may_have_sold_and_is_not_taken_for_gone_soon_beside_the_owners_coins(
+    owners: str, waits: bool
+) -> None:
+    rig = Rig.started(USDT="10000", BTC=owners)
     stop = bought(rig)
     rig.accept(stop)
     rig.candle("100")
@@ -385,7 +386,7 @@ def test_a_stop_that_the_market_has_passed_may_have_sold_and_is_not_taken_for_go
             if rig.order(stop).is_settled:
                 break
         rig.tick(rig.engine.config.timing.query_ms)
-    assert rig.now - began >= rig.engine.config.timing.missing_ms
+    assert (rig.now - began >= rig.engine.config.timing.missing_ms) is waits
 
 
 def test_a_stop_that_came_to_rest_within_the_candle_is_not_asked_about_for_what_was_before() -> None:
