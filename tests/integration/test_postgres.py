@@ -18,7 +18,7 @@ from trading.domain.positions import Account
 from trading.engine.state import EngineState
 from trading.exit_codes import ExitCode
 from trading.store.bot_lock import bot_holder, bot_lock
-from trading.store.database import open_database, open_reader
+from trading.store.database import open_database, open_reader, reading, writing
 from trading.store.errors import BotAlreadyRunning, DatabaseUnusable, JournalError
 from trading.store.journal import Journal
 from trading.store.latch import latch_kill, mark_effective_without_bot
@@ -74,6 +74,20 @@ def test_the_indexes_of_what_is_open_are_partial_there_too(url: str) -> None:
         found = dict(server.execute("SELECT indexname, indexdef FROM pg_indexes").fetchall())
     assert found["orders_live"].endswith("WHERE (NOT settled)")
     assert found["alert_deliveries_waiting"].endswith("WHERE (sent_ms IS NULL)")
+
+
+def test_a_reader_on_a_busy_machine_may_be_held_up_longer_than_a_writer(url: str) -> None:
+    """A writer holds rows that others wait for. A start was refused because three seconds passed between two reads."""
+    Journal.open(url, BOT).close()
+    engine = open_database(url)
+    asked = "SHOW idle_in_transaction_session_timeout"
+    with writing(engine) as connection:
+        assert connection.exec_driver_sql(asked).scalar() == "3s"
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql(asked).scalar() == "1min"
+    with writing(engine) as connection:
+        assert connection.exec_driver_sql(asked).scalar() == "3s"
+    engine.dispose()
 
 
 def test_the_lock_is_one_bot_s_and_names_it(url: str) -> None:

@@ -75,23 +75,12 @@ def _absences_needed(desk: Desk, order: Order) -> int:
     """How often an order must be absent to count as gone.
 
     What the exchange had and no longer shows may have traded, with its history late: an exit or entry waits as long as
-    coins that are missing do. A stop does not: its position is bare meanwhile, and a second one sells nothing yet. But
-    where the price has passed it, what comes next would sell, and there may be coins of the owner.
+    coins that are missing do. A stop does not: its position is bare meanwhile, and a second one sells nothing yet.
     """
     rests = order.intent.purpose is Purpose.STOP and not order.triggered and not order.state.is_final
-    if order.state in IN_DOUBT or (rests and not _may_sell_the_owners(desk, order)):
+    if rests or order.state in IN_DOUBT:
         return ABSENCES_NEEDED
     return ABSENCES_NEEDED + desk.config.timing.missing_ms // desk.config.timing.query_ms
-
-
-def _may_sell_the_owners(desk: Desk, stop: Order) -> bool:
-    """Whether the price is beyond the stop, so that it may have sold, and coins that are not the bot's lie beside."""
-    symbol, at = stop.intent.symbol, stop.intent.stop_price
-    price, position = desk.price(symbol), desk.state.positions.get(symbol)
-    if price is None or at is None or price > at:
-        return False
-    theirs = position.foreign_quantity if position is not None else None
-    return theirs is None or not desk.instrument(symbol).is_dust(theirs, price)
 
 
 def never_arrived(desk: Desk, order: Order, why: str) -> None:

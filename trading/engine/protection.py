@@ -104,16 +104,24 @@ def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
     elif stop is not None and desk.config.protect is False and low <= stop:
         request_exit(desk, position, "stop")
     elif stop is not None and low <= stop:
-        _ask_about_passed_stops(desk, candle)
+        _ask_about_passed_stops(desk, position, candle)
 
 
-def _ask_about_passed_stops(desk: Desk, candle: Candle) -> None:
-    """Ask about a stop that the market has passed and of whose trigger nothing was heard: it may be gone."""
+def _ask_about_passed_stops(desk: Desk, position: Position, candle: Candle) -> None:
+    """Ask about a stop that the market has passed and of whose trigger nothing was heard: it may be gone.
+
+    It may as well have sold just now, with its history late. Beside coins of the owner, which would be sold if it were
+    taken for gone, the question waits as long as coins that are missing do.
+    """
+    theirs = position.foreign_quantity
+    is_alone = theirs is not None and desk.instrument(candle.symbol).is_dust(theirs, candle.close)
+    delay_ms = 0 if is_alone else desk.config.timing.missing_ms
     for order in desk.state.live_orders(candle.symbol):
         price, since = order.intent.stop_price, order.accepted_ms
         was_passed = price is not None and since is not None and since <= candle.open_time_ms and candle.low <= price
-        if was_passed and order.state in ACKNOWLEDGED and not order.triggered and order.cancel_requested_ms is None:
-            desk.query(order)
+        is_calm = order.state in ACKNOWLEDGED and not order.triggered and order.cancel_requested_ms is None
+        if was_passed and is_calm and order.query_due_ms is None:
+            desk.query(order, delay_ms=delay_ms)
 
 
 def request_exit(desk: Desk, position: Position, reason: str) -> Position:

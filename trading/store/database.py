@@ -15,10 +15,12 @@ from sqlalchemy.pool import QueuePool
 from trading.store.address import ServerAddress, is_server, server_address
 from trading.store.errors import DatabaseUnusable, JournalError, NoDatabaseYet, explain
 from trading.store.files import check_file, check_folder, database_path
-from trading.store.migrate import check_readable, location, migrate
+from trading.store.migrate import check_readable, let_idle, location, migrate
 
 BUSY_TIMEOUT_MS = 5_000
 LOG_BYTES_KEPT = 64 * 1024 * 1024
+IDLE_READING_MS = 60_000
+"""So long a reader on a server may be held up by a busy machine. It blocks nobody but a migration."""
 
 __all__ = ["BUSY_TIMEOUT_MS", "location", "open_beside_bot", "open_database", "open_reader", "reading", "writing"]
 
@@ -110,6 +112,7 @@ def reading(source: sa.Engine) -> Iterator[sa.Connection]:
             if source.dialect.name == "postgresql":  # whose default is to look anew at each statement
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
+                let_idle(connection, IDLE_READING_MS)
                 yield connection
     except SQLAlchemyError as error:
         raise JournalError(explain(error, location(source))) from error

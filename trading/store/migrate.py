@@ -57,10 +57,13 @@ def _lock(engine: sa.Engine, wait_s: float) -> AbstractContextManager[None]:
     return MigrationLock(Path(location(engine)), wait_s)
 
 
-def let_idle(connection: sa.Connection) -> None:
-    """Let this transaction stand idle as long as its program needs between two statements. It must block no trading."""
+def let_idle(connection: sa.Connection, most_ms: int = 0) -> None:
+    """Let this transaction stand idle for longer between two statements. It must block no trading.
+
+    most_ms: how long; 0 for as long as its program needs.
+    """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {most_ms}")
 
 
 def check_readable(engine: sa.Engine) -> None:
