@@ -62,9 +62,11 @@ class Rig:
         return rig
 
     @classmethod
-    def holding(cls, quantity: str = "10", price: str = "100", settings: EngineConfig | None = None) -> Rig:
-        """A rig that has bought at `price`, with its stop acknowledged."""
-        rig = cls.started(settings)
+    def holding(
+        cls, quantity: str = "10", price: str = "100", settings: EngineConfig | None = None, *, owners: str = "0"
+    ) -> Rig:
+        """A rig that has bought at `price`, with its stop acknowledged, beside so many coins of the owner."""
+        rig = cls.started(settings, USDT="10000", BTC=owners)
         rig.fill(rig.entered(price), quantity, price)
         rig.accept(rig.one(Purpose.STOP))
         return rig
@@ -244,13 +246,13 @@ class Rig:
         assert intent.purpose is purpose
         return intent.client_order_id
 
-    def leaving(self) -> str:
-        """Close the position held in BTC/USDT up to the exit order; its id."""
+    def leaving(self, **balances: str) -> str:
+        """Close the position held in BTC/USDT up to the exit order; its id. Balances as in `snapshot`."""
         (stop,) = self.engine.state.live_orders(BTC.symbol)
         assert stop.intent.purpose is Purpose.STOP
         self.command(CommandKind.CLOSE_POSITION, BTC.symbol)
         self.cancelled(stop.id)
-        self.snapshot()
+        self.snapshot(**balances)
         return self.one(Purpose.EXIT)
 
     def refused(self, times: int) -> None:

@@ -144,6 +144,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     closed_positions: int = 0
 
 
+def capital_of(found: Decimal, most: Decimal | None) -> Decimal:
+    """What the bot may trade with of the quote coin that it found: at most `most`, or all where that is None."""
+    return found if most is None else min(most, found)
+
+
 class Balance(msgspec.Struct, frozen=True):
     """What an exchange says an account holds of one coin."""
 

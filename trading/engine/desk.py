@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from trading.domain.actions import Action, CancelOrder, FetchAccount, Level, Notify, QueryOrder, SubmitOrder
 from trading.domain.instruments import ZERO, Instrument
 from trading.domain.orders import Approved, Order, OrderIntent, OrderState, Purpose, Side
-from trading.domain.positions import Account, Balance, Position
+from trading.domain.positions import Account, Balance, Position, capital_of
 from trading.engine.config import EngineConfig
 from trading.engine.ids import bot_tag
 from trading.engine.state import EngineState
@@ -49,6 +49,17 @@ _VOLATILE = (
 )
 
 
+class Holding(NamedTuple):
+    """What the account last held of a symbol's base coin.
+
+    activity: `Desk.activity` of the symbol by then. asked_ms: when it was asked for.
+    """
+
+    activity: int
+    balance: Balance
+    asked_ms: int
+
+
 class Desk:
     """State and outbox of one engine. What is not in `state` is lost with the process, and may be.
 
@@ -58,8 +69,7 @@ class Desk:
         fetches: of each question about the account that may still be answered, by token: when it was asked, and the
             activity counts then.
         answers: how often the account was told.
-        holdings: of each symbol's base coin what the account last held, the activity count that this takes in, and when
-            it was asked for.
+        holdings: of each symbol's base coin what the account last held.
         foreign: how much of it was not the bot's, when nothing was being bought or in doubt.
         steady: positions that had all they need when last looked at: until they or their orders change, there is
             nothing to plan.
@@ -89,7 +99,7 @@ class Desk:
         self.actions: list[Action] = []
         self.activity: dict[str, int] = {}
         self.fetches: dict[int, tuple[int, dict[str, int]]] = {}
-        self.holdings: dict[str, tuple[int, Balance, int]] = {}
+        self.holdings: dict[str, Holding] = {}
         self.foreign: dict[str, Decimal] = {}
         self.steady: dict[str, Position] = {}
         self.watched_account: Account | None = None
@@ -251,14 +261,10 @@ class Desk:
             and at_ms - sent_ms > self.config.timing.protect_ms
         )
 
-    def fresh_balance(self, symbol: str) -> Balance | None:
+    def fresh_holding(self, symbol: str) -> Holding | None:
         """What the account holds of the symbol's base coin, if that was asked for after the last activity on it."""
-        activity, balance, _ = self.holdings.get(symbol, (-1, None, 0))
-        return balance if activity == self.activity.get(symbol, 0) else None
-
-    def balance_asked_ms(self, symbol: str) -> int:
-        """When the last balance of the symbol's base coin was asked for; 0 where none is known."""
-        return self.holdings[symbol][2] if symbol in self.holdings else 0
+        holding = self.holdings.get(symbol)
+        return holding if holding is not None and holding.activity == self.activity.get(symbol, 0) else None
 
     def forget_balance(self, symbol: str) -> None:
         """Trust no balance of the symbol before it has been asked for again."""
@@ -378,10 +384,8 @@ class Desk:
 
     def capital(self) -> Decimal:
         """What the bot may trade with, in quote: the setting, or less where the account had less. Limits use it."""
-        account, most = self.state.account, self.config.capital
-        if account is None:
-            return ZERO
-        return account.start_capital if most is None else min(most, account.start_capital)
+        account = self.state.account
+        return capital_of(account.start_capital, self.config.capital) if account is not None else ZERO
 
     def reserved_cash(self) -> Decimal:
         """Quote that live entries may still spend, at their limit or the last price, fee included."""

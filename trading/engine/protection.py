@@ -290,8 +290,8 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
         desk.unread_since.pop(position.symbol, None)
         _read_if_stop_in_doubt(desk, stops)
         return
-    balance = desk.fresh_balance(position.symbol)
-    if balance is None:
+    holding = desk.fresh_holding(position.symbol)
+    if holding is None:
         desk.fetch_account()
         since = desk.unread_since.setdefault(position.symbol, desk.state.now_ms)
         # Longer than a request may take: else an exchange that is slow would never be sold at.
@@ -303,7 +303,7 @@ def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]
     desk.unread_since.pop(position.symbol, None)
     instrument = desk.instrument(position.symbol)
     wanted = instrument.quantity_down(desk.held(position))
-    quantity = min(wanted, instrument.quantity_down(balance.free))
+    quantity = min(wanted, instrument.quantity_down(holding.balance.free))
     if quantity < wanted and (not quantity or _is_news(desk, position.symbol)):
         retry = desk.state.now_ms + desk.config.timing.exit_retry_ms
         desk.state.put(replace(position, exit_retry_ms=retry, stop_retry_ms=retry))
@@ -333,10 +333,10 @@ def _guard_beside_doubt(desk: Desk, position: Position, stops: list[Order], exit
         return
     if known.price <= position.stop_price or _is_stop_refused_since(desk, position, known.last_close_ms):
         return
-    balance, asked_ms = desk.fresh_balance(symbol), desk.balance_asked_ms(symbol)
-    is_late = balance is not None and all(desk.is_long_unknown(order, asked_ms) for order in exits)
-    if balance is not None and is_late and balance.total >= theirs + held and balance.free >= held:
-        if all(balance.total - held < order.remaining for order in exits):
+    holding = desk.fresh_holding(symbol)
+    is_late = holding is not None and all(desk.is_long_unknown(order, holding.asked_ms) for order in exits)
+    if holding is not None and is_late and holding.balance.total >= theirs + held and holding.balance.free >= held:
+        if all(holding.balance.total - held < order.remaining for order in exits):
             _protect(desk, position, stops, [])
     elif now - desk.reconciled_ms >= (timing.missing_ms if is_late else timing.exit_retry_ms):
         desk.fetch_account()

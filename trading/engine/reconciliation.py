@@ -11,9 +11,9 @@ from trading.domain.actions import Level
 from trading.domain.events import AccountSnapshot, OrderReport
 from trading.domain.instruments import ZERO
 from trading.domain.orders import ACKNOWLEDGED, Order, OrderState, Purpose, Side
-from trading.domain.positions import Account, Balance, Position
+from trading.domain.positions import Account, Balance, Position, capital_of
 from trading.engine.adoption import is_left_to_a_person, oldest_first
-from trading.engine.desk import Desk
+from trading.engine.desk import Desk, Holding
 from trading.engine.doubt import never_arrived
 from trading.engine.portfolio import book_shortfall
 from trading.engine.tracking import apply_report, filled_by_word, is_known
@@ -38,7 +38,7 @@ def on_snapshot(desk: Desk, snapshot: AccountSnapshot) -> set[str]:
         activity = desk.activity.get(symbol, 0)
         if activity != then.get(symbol, 0):
             continue
-        desk.holdings[symbol] = activity, snapshot.balances.get(instrument.base, Balance(ZERO)), asked[0]
+        desk.holdings[symbol] = Holding(activity, snapshot.balances.get(instrument.base, Balance(ZERO)), asked[0])
         touched.add(symbol)
         for order in desk.state.live_orders(symbol):
             if order.state in ACKNOWLEDGED and order.id not in shown:
@@ -61,7 +61,7 @@ def _open_account(desk: Desk, snapshot: AccountSnapshot) -> None:
     quote, known = desk.config.quote, desk.state.account
     found = max(snapshot.balances.get(quote, Balance(ZERO)).free, ZERO)
     most = desk.config.capital
-    capital = found if most is None else min(most, found)
+    capital = capital_of(found, most)
     account = Account(quote=quote, start_capital=capital, cash=capital)
     if known is not None and (capital <= known.start_capital or _has_traded(desk, known)):
         return
@@ -106,7 +106,7 @@ def _note_foreign(desk: Desk, symbol: str) -> None:
         if order.intent.purpose is Purpose.ENTRY or order.state not in ACKNOWLEDGED or order.has_unseen_fills:
             return
     position = desk.state.positions.get(symbol)
-    _, balance, _ = desk.holdings[symbol]
+    balance = desk.holdings[symbol].balance
     if position is None:
         desk.foreign[symbol] = balance.total
         return
@@ -126,7 +126,7 @@ def _cannot_rest(desk: Desk, order: Order) -> bool:
     it is a late order: what it locks then is not the position's any more.
     """
     position = desk.state.positions.get(order.intent.symbol)
-    _, balance, _ = desk.holdings[order.intent.symbol]
+    balance = desk.holdings[order.intent.symbol].balance
     is_stop = order.intent.purpose is Purpose.STOP and not is_left_to_a_person(order)
     return (
         is_stop
@@ -148,7 +148,7 @@ def _is_sale_untold(desk: Desk, symbol: str) -> bool:
 
 def _missing(desk: Desk, position: Position, shown: Set[str]) -> Decimal:
     """How much of the position is not in the account. What a sale would sell that rests beside the balance is there."""
-    _, balance, _ = desk.holdings[position.symbol]
+    balance = desk.holdings[position.symbol].balance
     live = desk.state.live_orders(position.symbol)
     sales = [o for o in live if o.id in shown and o.state in ACKNOWLEDGED and o.intent.side is Side.SELL]
     there = max(balance.total, sum((order.remaining for order in sales), ZERO))

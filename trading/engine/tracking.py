@@ -212,8 +212,9 @@ def is_known(desk: Desk, report: OrderReport) -> bool:
 def _final_reported(desk: Desk, order: Order, report: OrderReport) -> str:
     """A finished order in a report. One that rests although we took it for gone is cancelled (a late appearance)."""
     rests = not report.state.is_final and _should_be_gone(desk, order)
-    if filled_by_word(order, report) > order.reported_filled:
-        order = replace(order, reported_filled=filled_by_word(order, report))
+    filled = filled_by_word(order, report)
+    if filled > order.reported_filled:
+        order = replace(order, reported_filled=filled)
         desk.put(order)
     if order.has_unseen_fills:
         desk.query(order, delay_ms=desk.config.timing.query_ms)

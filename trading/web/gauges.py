@@ -8,6 +8,7 @@ from decimal import Decimal
 from trading.commands.output import rounded
 from trading.domain.instruments import ZERO
 from trading.domain.orders import Order, Purpose
+from trading.domain.positions import capital_of
 from trading.monitoring.codes import BREAKER, LIMITS
 from trading.safety.breaker import HOUR_MS, MINUTE_MS, BreakerLimits, drawdowns
 from trading.safety.checks import Limits
@@ -22,7 +23,7 @@ def gauges(status: Status) -> list[GaugeView]:
     facts = status.facts
     if facts is None or facts.limits is None or facts.breaker_limits is None:
         return []
-    capital = _capital(status, facts.capital)
+    capital = capital_of(status.account.start_capital if status.account is not None else ZERO, facts.capital)
     return [*_position_gauges(status, facts.limits, capital), *_breaker_gauges(status, facts.breaker_limits)]
 
 
@@ -38,12 +39,6 @@ def exposure_by_symbol(status: Status) -> dict[str, Decimal]:
             symbol = order.intent.symbol
             found[symbol] = found.get(symbol, ZERO) + order.remaining * _price_of(order, prices)
     return found
-
-
-def _capital(status: Status, most: Decimal | None) -> Decimal:
-    """What the limits' percentages are of, in quote: as in `Desk.capital`."""
-    found = status.account.start_capital if status.account is not None else ZERO
-    return found if most is None else min(most, found)
 
 
 def _position_gauges(status: Status, limits: Limits, capital: Decimal) -> Iterator[GaugeView]:

@@ -285,6 +285,15 @@ def test_an_exit_in_doubt_is_not_sent_again() -> None:
     assert rig.is_flat
 
 
+def stop_beside_doubt(rig: Rig) -> tuple[str, str]:
+    """Close the position; the answer to its sale is lost, and the stop goes back. The ids of both."""
+    exit_ = rig.leaving()
+    rig.unknown(exit_)
+    rig.tick(rig.engine.config.timing.protect_ms + 1)
+    rig.snapshot(USDT="9000", BTC="10")
+    return exit_, rig.one(Purpose.STOP)
+
+
 def test_beside_an_exit_in_doubt_the_stop_goes_back_once_the_account_shows_that_nothing_was_sold() -> None:
     rig = Rig.holding()
     exit_ = rig.leaving()
@@ -319,14 +328,8 @@ def test_beside_an_exit_in_doubt_no_stop_goes_back_that_could_sell_what_is_not_t
 
 
 def test_beside_an_exit_in_doubt_no_stop_goes_back_where_a_late_sale_would_find_the_owners_coins() -> None:
-    rig = Rig.started(USDT="10000", BTC="10")
-    rig.fill(rig.entered(), "10", "100")
-    stop = rig.one(Purpose.STOP)
-    rig.accept(stop)
-    rig.command(CommandKind.CLOSE_ALL)
-    rig.cancelled(stop)
-    rig.snapshot(USDT="9000", BTC="20")
-    rig.unknown(rig.one(Purpose.EXIT))
+    rig = Rig.holding(owners="10")
+    rig.unknown(rig.leaving(USDT="9000", BTC="20"))
     rig.tick(rig.engine.config.timing.protect_ms + 1)
     for _ in range(100):
         if rig.fetched():
@@ -352,10 +355,8 @@ def test_beside_an_exit_in_doubt_no_stop_is_tried_that_the_price_has_passed() ->
 
 def test_beside_an_exit_in_doubt_a_refused_stop_is_not_tried_again_before_the_market_is_seen_to_move() -> None:
     rig = Rig.holding()
-    rig.unknown(rig.leaving())
-    rig.tick(rig.engine.config.timing.protect_ms + 1)
-    rig.snapshot(USDT="9000", BTC="10")
-    rig.reject(rig.one(Purpose.STOP))
+    _, stop = stop_beside_doubt(rig)
+    rig.reject(stop)
     for _ in range(100):
         rig.tick(1_000)
         if rig.fetched():
@@ -369,21 +370,15 @@ def test_beside_an_exit_in_doubt_a_refused_stop_is_not_tried_again_before_the_ma
 
 def test_beside_an_exit_in_doubt_a_resting_stop_is_not_moved() -> None:
     rig = Rig.holding()
-    rig.unknown(rig.leaving())
-    rig.tick(rig.engine.config.timing.protect_ms + 1)
-    rig.snapshot(USDT="9000", BTC="10")
-    rig.accept(rig.one(Purpose.STOP))
+    _, stop = stop_beside_doubt(rig)
+    rig.accept(stop)
     rig.candle("101", high="105")
     assert (rig.cancels(), rig.submitted()) == ([], [])
 
 
 def test_an_exit_in_doubt_that_has_sold_beside_its_stop_has_it_cancelled_also_when_the_bot_ends() -> None:
     rig = Rig.holding()
-    exit_ = rig.leaving()
-    rig.unknown(exit_)
-    rig.tick(rig.engine.config.timing.protect_ms + 1)
-    rig.snapshot(USDT="9000", BTC="10")
-    stop = rig.one(Purpose.STOP)
+    exit_, stop = stop_beside_doubt(rig)
     rig.accept(stop)
     rig.command(CommandKind.PROTECT, reason="shutdown")
     rig.found(exit_, OrderState.FILLED, "10", rig.a_fill(exit_, "10", "100"))
@@ -394,10 +389,7 @@ def test_an_exit_in_doubt_that_has_sold_beside_its_stop_has_it_cancelled_also_wh
 
 def test_what_the_stop_beside_a_doubtful_exit_has_sold_is_not_said_to_be_unsold() -> None:
     rig = Rig.holding()
-    rig.unknown(rig.leaving())
-    rig.tick(rig.engine.config.timing.protect_ms + 1)
-    rig.snapshot(USDT="9000", BTC="10")
-    stop = rig.one(Purpose.STOP)
+    _, stop = stop_beside_doubt(rig)
     rig.accept(stop)
     rig.fill(stop, "10", "98")
     for _ in range(100):

@@ -35,14 +35,8 @@ def test_an_entry_that_is_called_filled_with_nothing_counted_yet_keeps_its_symbo
 
 
 def test_an_exit_that_is_called_filled_with_nothing_counted_yet_is_not_sold_again_from_the_owners_coins() -> None:
-    rig = Rig.started(USDT="10000", BTC="10")
-    rig.fill(rig.entered(), "10", "100")
-    stop = rig.one(Purpose.STOP)
-    rig.accept(stop)
-    rig.command(CommandKind.CLOSE_ALL)
-    rig.cancelled(stop)
-    rig.snapshot(USDT="9000", BTC="20")
-    exit_ = rig.one(Purpose.EXIT)
+    rig = Rig.holding(owners="10")
+    exit_ = rig.leaving(USDT="9000", BTC="20")
     rig.accept(exit_)
     rig.found(exit_, OrderState.FILLED, "0")
     for _ in range(30):
