@@ -16,8 +16,7 @@ from tests.support.bots import (
     resting,
 )
 from tests.support.builders import BTC, ENTER, ETH, T0
-from trading.domain.orders import OrderState, Purpose
-from trading.engine.doubt import LOST
+from trading.domain.orders import LOST, OrderState, Purpose
 from trading.exchange.paper_file import PaperFile
 
 BOTH = [BTC.symbol, ETH.symbol]

@@ -15,6 +15,10 @@ T = TypeVar("T")
 
 NOT_SENT = "NOT_SENT"
 """The code of an order that the driver did not send, because entries were stopped after it was recorded."""
+ABSENT = "ABSENT"
+"""The code of an order in doubt that was proved never to have reached the exchange."""
+LOST = "ORDER_LOST"
+"""The code of an order that the exchange acknowledged and then lost."""
 
 
 class Side(StrEnum):

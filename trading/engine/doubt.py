@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from trading.domain.actions import Level
 from trading.domain.events import OrderAbsent, OrderUnknown, QueryFailed
-from trading.domain.orders import IN_DOUBT, Order, OrderState, Purpose
+from trading.domain.orders import ABSENT, IN_DOUBT, LOST, Order, OrderState, Purpose
 from trading.engine.adoption import on_unremembered
 from trading.engine.breaker import after_lost_answer
 from trading.engine.desk import Desk
@@ -17,8 +17,6 @@ ABSENCES_NEEDED = 2
 PERSON_MS = 600_000
 """An order in doubt for longer calls for a person."""
 
-LOST = "ORDER_LOST"
-"""Code of an order that the exchange acknowledged and then lost."""
 INTERRUPTED = "INTERRUPTED"
 """Code of an order in doubt because the bot ended between recording it and hearing of it."""
 
@@ -75,7 +73,8 @@ def _absences_needed(desk: Desk, order: Order) -> int:
     """How often an order must be absent to count as gone.
 
     What the exchange had and no longer shows may have traded, with its history late: an exit or entry waits as long as
-    coins that are missing do. A stop does not: its position is bare meanwhile, and a second one sells nothing yet.
+    coins that are missing do. A stop does not: its position is bare meanwhile. Beside the owner's coins the account is
+    read before another sale is sent.
     """
     rests = order.intent.purpose is Purpose.STOP and not order.triggered and not order.state.is_final
     if rests or order.state in IN_DOUBT:
@@ -85,7 +84,7 @@ def _absences_needed(desk: Desk, order: Order) -> int:
 
 def never_arrived(desk: Desk, order: Order, why: str) -> None:
     """Leave a tombstone: should it appear after all, it is cancelled and what it bought is sold."""
-    desk.put(replace(order, state=OrderState.REJECTED, code="ABSENT", message=why))
+    desk.put(replace(order, state=OrderState.REJECTED, code=ABSENT, message=why))
     desk.notify(Level.INFO, "ORDER_RESOLVED", f"{order.id} never reached the exchange", order.intent.symbol)
     if order.intent.purpose is Purpose.ENTRY and order.code == INTERRUPTED:
         enter_again(desk, order)

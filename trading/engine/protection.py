@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from trading.domain.actions import Level
 from trading.domain.candles import Candle
-from trading.domain.orders import ACKNOWLEDGED, Order, OrderIntent, OrderState, OrderType, Purpose, Side
+from trading.domain.orders import ACKNOWLEDGED, Order, OrderState, Purpose
 from trading.domain.positions import Position
 from trading.engine.adoption import is_left_to_a_person
 from trading.engine.breaker import after_trade
 from trading.engine.desk import Desk
-from trading.engine.ids import client_order_id
 from trading.engine.portfolio import close_position
 from trading.engine.protection_watch import bare_since, watch_protection
+from trading.engine.selling import guard_beside_doubt, is_dust, protect, sell
 
 TRAIL_STEP = Decimal("0.1")
 RETRY_DOUBLINGS = 6
@@ -66,11 +66,11 @@ def plan(desk: Desk, symbol: str) -> None:
     may_exit = bool(position.exit_reason) and not entries and desk.state.now_ms >= position.exit_retry_ms
     may_wait = position.id in desk.held_back and not can_have_no_stop(desk, position)
     if exits and all(desk.is_long_unknown(order, desk.state.now_ms) for order in exits):
-        _guard_beside_doubt(desk, position, stops, exits)
+        guard_beside_doubt(desk, position, stops, exits)
     elif may_exit and not may_wait and not _is_put_off(desk, symbol):
-        _exit(desk, position, stops, exits)
+        sell(desk, position, stops, exits)
     else:
-        _protect(desk, position, stops, exits)
+        protect(desk, position, stops, exits)
     watch_protection(desk, symbol)
     (_shorten_wait if position.exit_reason else _note_steady)(desk, symbol)
 
@@ -104,24 +104,17 @@ def on_position_candle(desk: Desk, position: Position, candle: Candle) -> None:
     elif stop is not None and desk.config.protect is False and low <= stop:
         request_exit(desk, position, "stop")
     elif stop is not None and low <= stop:
-        _ask_about_passed_stops(desk, position, candle)
+        _ask_about_passed_stops(desk, candle)
 
 
-def _ask_about_passed_stops(desk: Desk, position: Position, candle: Candle) -> None:
-    """Ask about a stop that the market has passed and of whose trigger nothing was heard: it may be gone.
-
-    It may as well have sold just now, with its history late. Beside coins of the owner, which would be sold if it were
-    taken for gone, the question waits as long as coins that are missing do.
-    """
-    theirs = position.foreign_quantity
-    is_alone = theirs is not None and desk.instrument(candle.symbol).is_dust(theirs, candle.close)
-    delay_ms = 0 if is_alone else desk.config.timing.missing_ms
+def _ask_about_passed_stops(desk: Desk, candle: Candle) -> None:
+    """Ask about a stop that the market has passed and of whose trigger nothing was heard: it may be gone."""
     for order in desk.state.live_orders(candle.symbol):
         price, since = order.intent.stop_price, order.accepted_ms
         was_passed = price is not None and since is not None and since <= candle.open_time_ms and candle.low <= price
         is_calm = order.state in ACKNOWLEDGED and not order.triggered and order.cancel_requested_ms is None
         if was_passed and is_calm and order.query_due_ms is None:
-            desk.query(order, delay_ms=delay_ms)
+            desk.query(order)
 
 
 def request_exit(desk: Desk, position: Position, reason: str) -> Position:
@@ -234,16 +227,7 @@ def _is_only_untold(desk: Desk, order: Order) -> bool:
 
 def _is_over(desk: Desk, position: Position) -> bool:
     """Nothing held but dust. No order of it is live when this is asked."""
-    return _is_dust(desk, position, position.quantity)
-
-
-def _is_dust(desk: Desk, position: Position, quantity: Decimal) -> bool:
-    """Whether the exchange would not take a sale of so much."""
-    if not quantity:
-        return True
-    instrument = desk.instrument(position.symbol)
-    price = desk.price(position.symbol) or position.average_entry
-    return instrument.is_dust(quantity, price)
+    return is_dust(desk, position, position.quantity)
 
 
 def _decide_forced_exit(desk: Desk, position: Position, entries: list[Order], stops: list[Order]) -> Position:
@@ -281,85 +265,6 @@ def _too_small_to_protect(desk: Desk, position: Position) -> bool:
     return desk.instrument(position.symbol).is_dust(desk.held(position), position.stop_price)
 
 
-def _exit(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
-    """Cancel the stop, wait for the confirmation, read the balance, sell what is held."""
-    for order in stops:
-        if not _is_working(desk, order):
-            desk.cancel(order)
-    if stops or exits or _is_dust(desk, position, desk.held(position)):
-        desk.unread_since.pop(position.symbol, None)
-        _read_if_stop_in_doubt(desk, stops)
-        return
-    holding = desk.fresh_holding(position.symbol)
-    if holding is None:
-        desk.fetch_account()
-        since = desk.unread_since.setdefault(position.symbol, desk.state.now_ms)
-        # Longer than a request may take: else an exchange that is slow would never be sold at.
-        if desk.state.now_ms - since > desk.config.timing.protect_ms + desk.config.timing.account_ms:
-            desk.put_off[position.symbol] = desk.answers
-            del desk.unread_since[position.symbol]
-            _protect(desk, position, stops, exits)
-        return
-    desk.unread_since.pop(position.symbol, None)
-    instrument = desk.instrument(position.symbol)
-    wanted = instrument.quantity_down(desk.held(position))
-    quantity = min(wanted, instrument.quantity_down(holding.balance.free))
-    if quantity < wanted and (not quantity or _is_news(desk, position.symbol)):
-        retry = desk.state.now_ms + desk.config.timing.exit_retry_ms
-        desk.state.put(replace(position, exit_retry_ms=retry, stop_retry_ms=retry))
-        desk.forget_balance(position.symbol)
-        return
-    desk.short_since.pop(position.symbol, None)
-    _place(desk, position, Purpose.EXIT, quantity, None)
-
-
-def _guard_beside_doubt(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
-    """Put the stop back while nothing can be heard of a sale, where the account shows that it has not happened.
-
-    It is not sent again. Should it arrive late, it must find too few coins beside those that the stop locks: where the
-    owner has as many, no stop goes back. Nor does one that the price has passed, which would be refused.
-    """
-    symbol, now, timing = position.symbol, desk.state.now_ms, desk.config.timing
-    theirs, held = position.foreign_quantity, desk.held(position)
-    if stops:
-        # It is not moved: another might find no way back.
-        for stop in stops:
-            if stop.remaining > held and not stop.triggered:
-                desk.cancel(stop)
-        _read_if_stop_in_doubt(desk, stops)
-        return
-    known = desk.state.symbols.get(symbol)
-    if theirs is None or not held or known is None or position.stop_price is None:
-        return
-    if known.price <= position.stop_price or _is_stop_refused_since(desk, position, known.last_close_ms):
-        return
-    holding = desk.fresh_holding(symbol)
-    is_late = holding is not None and all(desk.is_long_unknown(order, holding.asked_ms) for order in exits)
-    if holding is not None and is_late and holding.balance.total >= theirs + held and holding.balance.free >= held:
-        if all(holding.balance.total - held < order.remaining for order in exits):
-            _protect(desk, position, stops, [])
-    elif now - desk.reconciled_ms >= (timing.missing_ms if is_late else timing.exit_retry_ms):
-        desk.fetch_account()
-
-
-def _is_stop_refused_since(desk: Desk, position: Position, time_ms: int) -> bool:
-    """Whether a stop of the position was refused after that: the price was beyond it, whatever the last candle says."""
-    return any(
-        order.intent.position_id == position.id
-        and order.intent.purpose is Purpose.STOP
-        and order.state is OrderState.REJECTED
-        and order.updated_ms > time_ms
-        for order in desk.state.orders.values()
-    )
-
-
-def _read_if_stop_in_doubt(desk: Desk, stops: list[Order]) -> None:
-    """Ask for the account where a stop has long been in doubt: coins that no order locks are evidence."""
-    is_old = desk.state.now_ms - desk.reconciled_ms >= desk.config.timing.exit_retry_ms
-    if is_old and any(desk.is_long_unknown(order, desk.state.now_ms) for order in stops):
-        desk.fetch_account()
-
-
 def _is_put_off(desk: Desk, symbol: str) -> bool:
     """Whether the stop stays in place because the account could not be read when an exit had last taken it away."""
     answers = desk.put_off.get(symbol)
@@ -370,69 +275,6 @@ def _is_put_off(desk: Desk, symbol: str) -> bool:
         return False
     desk.fetch_account()
     return True
-
-
-def _is_news(desk: Desk, symbol: str) -> bool:
-    """Whether coins are locked, or missing, since a moment ago only: the answer may be older than our cancel or fill.
-
-    Then it is asked for again, for as long as a position may be bare; what is free is sold then, rather than nothing.
-    """
-    since = desk.short_since.setdefault(symbol, desk.state.now_ms)
-    return desk.state.now_ms - since < desk.config.timing.protect_ms
-
-
-def _is_working(desk: Desk, stop: Order) -> bool:
-    """A triggered stop is left to fill, for a bounded time."""
-    if not (stop.triggered or stop.filled_quantity) or stop.state not in ACKNOWLEDGED:
-        return False
-    return desk.state.now_ms - stop.updated_ms <= desk.config.timing.stop_fill_ms
-
-
-def _protect(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
-    """Keep one stop resting for all that is held, at the price where it should be."""
-    if not desk.config.protect or position.stop_price is None or exits:
-        return
-    if desk.state.now_ms < position.stop_retry_ms:
-        return
-    instrument = desk.instrument(position.symbol)
-    held = desk.held(position)
-    if not held:
-        live = desk.state.live_orders(position.symbol)
-        if all(order.intent.purpose is not Purpose.ENTRY for order in live):
-            for stop in stops:
-                desk.cancel(stop)  # it would sell what is not the bot's
-        return
-    quantity = min(instrument.quantity_down(held), instrument.max_quantity)
-    if not quantity or not instrument.takes(quantity, position.stop_price):
-        return
-    for stop in stops:
-        fits = stop.remaining == quantity and stop.intent.stop_price == position.stop_price
-        if not fits and stop.state in ACKNOWLEDGED and not stop.triggered:
-            desk.cancel(stop)
-    if not stops:
-        _place(desk, position, Purpose.STOP, quantity, position.stop_price)
-
-
-def _place(desk: Desk, position: Position, purpose: Purpose, quantity: Decimal, stop_price: Decimal | None) -> None:
-    leg = position.orders_placed + 1
-    intent = OrderIntent(
-        client_order_id=client_order_id(desk.config.bot_id, position.id, purpose, leg),
-        position_id=position.id,
-        symbol=position.symbol,
-        side=Side.SELL,
-        type=OrderType.MARKET if stop_price is None else OrderType.STOP_MARKET,
-        quantity=min(quantity, desk.instrument(position.symbol).max_quantity),
-        stop_price=stop_price,
-        purpose=purpose,
-        leg=leg,
-        created_ms=desk.state.now_ms,
-        reduces=True,
-        reason=position.exit_reason if stop_price is None else "protect",
-    )
-    desk.state.put(replace(position, orders_placed=leg))
-    refusal = desk.submit(intent)
-    if refusal is not None:
-        desk.notify(Level.CRITICAL, refusal.code, f"{purpose} of {position.symbol}: {refusal.message}", position.symbol)
 
 
 def _note_steady(desk: Desk, symbol: str) -> None:

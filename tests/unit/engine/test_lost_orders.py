@@ -9,9 +9,8 @@ from tests.support.builders import BOT, ENTER, D
 from tests.support.rig import Rig
 from trading.domain.actions import Notify
 from trading.domain.events import CommandKind, OrderReport, Started
-from trading.domain.orders import OrderState, OrderType, Purpose, Side
+from trading.domain.orders import LOST, OrderState, OrderType, Purpose, Side
 from trading.engine.adoption import RESOLVED
-from trading.engine.doubt import LOST
 from trading.engine.ids import bot_tag
 from trading.safety.breaker import Trip
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.builders import D
+import pytest
+
+from tests.support.builders import EXIT, D
 from tests.support.rig import Rig
 from trading.domain.actions import CancelOrder, FetchAccount, QueryOrder, SubmitOrder
 from trading.domain.events import AccountSnapshot, CommandKind
@@ -10,12 +12,13 @@ from trading.domain.orders import OrderState, Purpose
 from trading.domain.positions import Balance
 
 
-def protected(*, owned: str) -> tuple[Rig, str]:
-    """A bot that holds 10 beside so much of the owner's, and the id of its stop, which rests."""
+def protected(*, owned: str, is_heard: bool = True) -> tuple[Rig, str]:
+    """A bot that holds 10 beside so much of the owner's, and the id of its stop, which rests if it is heard of."""
     rig = Rig.started(USDT="10000", BTC=owned)
     rig.fill(rig.entered("100"), "10", "100")
     stop = rig.one(Purpose.STOP)
-    rig.accept(stop)
+    if is_heard:
+        rig.accept(stop)
     return rig, stop
 
 
@@ -121,3 +124,79 @@ def test_a_balance_from_after_the_stops_sale_lowers_nothing() -> None:
     rig.fill(stop, "10", "98")
     rig.fill(rig.entered("100"), "10", "100")
     assert rig.position.foreign_quantity == 50
+
+
+def gone_unheard_of(rig: Rig, stop: str, how: str) -> None:
+    """The stop is taken for gone, or never come, after two questions."""
+    if how == "passed":
+        rig.candle("100")
+        rig.candle("97")
+    elif how == "cancel refused":
+        rig.candle("97", say=EXIT)
+        rig.cancel_rejected(stop)
+    elif how == "missed":
+        rig.snapshot_again(rig.filled_entry(), USDT="9000", BTC="10")
+    elif how == "never arrived":
+        rig.unknown(stop)
+    rig.absent(stop)
+    rig.tick(rig.engine.config.timing.query_ms)
+    rig.absent(stop)
+    assert rig.state_of(stop) is OrderState.REJECTED
+
+
+@pytest.mark.parametrize("how", ["passed", "cancel refused", "missed", "never arrived"])
+def test_a_stop_taken_for_gone_may_have_sold_and_the_owners_coins_are_not_sold_after_it(how: str) -> None:
+    """Its trades are late: the account holds the owner's coins and no more."""
+    rig, stop = protected(owned="10", is_heard=how != "never arrived")
+    gone_unheard_of(rig, stop, how)
+    asked = 0
+    for _ in range(rig.engine.config.timing.missing_ms // 1_000 - 1):
+        if rig.fetched():
+            asked += 1
+            rig.snapshot(rig.filled_entry(), USDT="9980", BTC="10")
+        assert rig.submitted() == []
+        rig.tick(1_000)
+    assert 1 <= asked <= 20
+    rig.fill(stop, "10", "98")
+    assert rig.is_flat
+
+
+def test_an_exit_taken_for_never_sent_may_have_sold_and_the_owners_coins_are_not_sold_after_it() -> None:
+    rig = Rig.holding(owners="10")
+    exit_ = rig.leaving(USDT="9000", BTC="20")
+    rig.unknown(exit_)
+    rig.absent(exit_)
+    rig.absent(exit_)
+    for _ in range(10):
+        if rig.fetched():
+            rig.snapshot(rig.filled_entry(), USDT="10000", BTC="10")
+        assert rig.submitted() == []
+        rig.tick(1_000)
+    rig.fill(exit_, "10", "100")
+    assert rig.is_flat
+
+
+@pytest.mark.parametrize("how", ["passed", "cancel refused", "missed", "never arrived"])
+def test_a_stop_that_is_gone_without_a_sale_is_replaced_as_soon_as_the_account_shows_it(how: str) -> None:
+    rig, stop = protected(owned="10", is_heard=how != "never arrived")
+    gone_unheard_of(rig, stop, how)
+    assert rig.fetched()
+    rig.snapshot(rig.filled_entry(), USDT="9000", BTC="20")
+    assert rig.one(Purpose.EXIT if how == "cancel refused" else Purpose.STOP)
+
+
+def test_coins_that_the_owner_has_taken_out_meanwhile_do_not_keep_a_stop_away_for_long() -> None:
+    rig, stop = protected(owned="10")
+    gone_unheard_of(rig, stop, "missed")
+    since = rig.now
+    while not rig.submitted():
+        rig.tick(1_000)
+        if rig.fetched():
+            rig.snapshot(rig.filled_entry(), USDT="9000", BTC="10")
+        assert rig.now - since <= rig.engine.config.timing.missing_ms + 2_000
+
+
+def test_dust_of_the_owner_is_nothing_to_wait_for() -> None:
+    rig, stop = protected(owned="0.0005")
+    gone_unheard_of(rig, stop, "passed")
+    assert rig.one(Purpose.STOP)

@@ -370,21 +370,6 @@ def test_a_stop_that_the_market_has_passed_unheard_of_is_asked_about_and_placed_
     assert rig.one(Purpose.STOP) != stop.id
 
 
-@pytest.mark.parametrize(("owners", "waits"), [("10", True), ("0.0005", False)])
-def test_a_passed_stop_may_have_sold_and_beside_the_owners_coins_is_asked_about_after_a_while(
-    owners: str, waits: bool
-) -> None:
-    rig = Rig.started(USDT="10000", BTC=owners)
-    stop = bought(rig)
-    rig.accept(stop)
-    rig.candle("100")
-    rig.candle("97")
-    assert (rig.queries() == []) is waits
-    rig.candle("96")
-    rig.tick(rig.engine.config.timing.missing_ms)
-    assert rig.queries() == [stop]
-
-
 def test_a_stop_that_came_to_rest_within_the_candle_is_not_asked_about_for_what_was_before() -> None:
     rig = Rig.started()
     stop = bought(rig)

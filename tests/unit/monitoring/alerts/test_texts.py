@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from trading.engine import adoption, doubt
+from trading.domain import orders
+from trading.engine import adoption
 from trading.live.reporter import ALERTED
 from trading.monitoring.alerts.texts import WORDINGS
 
@@ -29,7 +30,7 @@ def test_every_code_has_its_words() -> None:
     codes = given_codes()
     assert {"KILLED", "POSITION_OPENED", "JOURNAL_DOWN", "STOPPED"} <= codes
     codes |= {code for code, _ in ALERTED.values()} | {f"{code}_ENDED" for code, _ in ALERTED.values()}
-    codes |= {adoption.NOT_REMEMBERED, doubt.LOST, "BREAKER_WARN", "BREAKER_PAUSE", "BREAKER_HALT", "STOP_HIT"}
+    codes |= {adoption.NOT_REMEMBERED, orders.LOST, "BREAKER_WARN", "BREAKER_PAUSE", "BREAKER_HALT", "STOP_HIT"}
     assert codes - WORDINGS.keys() == set()
 
 
