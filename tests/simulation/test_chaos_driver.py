@@ -15,7 +15,7 @@ from tests.simulation.chaos.shrink import shrink
 from trading.domain.events import OrderRejected, OrderUnknown
 from trading.domain.orders import Order, Purpose
 from trading.domain.positions import Position
-from trading.engine import doubt, portfolio, protection, tracking
+from trading.engine import doubt, portfolio, protection, selling, tracking
 from trading.engine.desk import Desk
 from trading.engine.state import EngineState
 from trading.store.journal import Journal
@@ -36,7 +36,7 @@ def taken_for_refused(desk: Desk, event: OrderUnknown) -> str | None:
 def sold_at_once(desk: Desk, position: Position, stops: list[Order], exits: list[Order]) -> None:
     if not exits:
         quantity = desk.instrument(position.symbol).quantity_down(position.quantity)
-        protection._place(desk, position, Purpose.EXIT, quantity, None)
+        selling._place(desk, position, Purpose.EXIT, quantity, None)
 
 
 def nothing(*_: object) -> None:
@@ -53,10 +53,10 @@ SABOTAGE: dict[str, tuple[Callable[[], object], tuple[Fault, ...]]] = {
         (Fault(kind=Kind.REQUEST_LATE, on="submit entry", at=1, times=6, seconds=9),),
     ),
     "positions get no stop, and nobody minds": (
-        lambda: mock.patch.multiple(protection, _protect=nothing, watch_protection=nothing),
+        lambda: mock.patch.multiple(protection, protect=nothing, watch_protection=nothing),
         (),
     ),
-    "an exit does not wait for the stop's cancel": (lambda: mock.patch.object(protection, "_exit", sold_at_once), ()),
+    "an exit does not wait for the stop's cancel": (lambda: mock.patch.object(protection, "sell", sold_at_once), ()),
     "what a trade belongs to is forgotten": (
         lambda: mock.patch.object(EngineState, "order_of_trade", return_value=None),
         (Fault(kind=Kind.NEWS_TWICE, on=SECOND, at=60, times=2, seconds=90),),

@@ -73,8 +73,7 @@ def _absences_needed(desk: Desk, order: Order) -> int:
     """How often an order must be absent to count as gone.
 
     What the exchange had and no longer shows may have traded, with its history late: an exit or entry waits as long as
-    coins that are missing do. A stop does not: its position is bare meanwhile. Beside the owner's coins the account is
-    read before another sale is sent.
+    coins that are missing do. A stop does not: its position is bare meanwhile, and a second one sells nothing yet.
     """
     rests = order.intent.purpose is Purpose.STOP and not order.triggered and not order.state.is_final
     if rests or order.state in IN_DOUBT:

@@ -1,4 +1,4 @@
-"""The orders that sell a position, its stop and its exit, and the evidence without which neither is sent."""
+"""The orders that sell a position, its stop and its exit, and the evidence that an exit waits for."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from trading.domain.orders import (
 )
 from trading.domain.positions import Balance, Position
 from trading.engine.adoption import IGNORED, RESOLVED
-from trading.engine.desk import Desk
+from trading.engine.desk import Desk, Holding
 from trading.engine.ids import client_order_id
 
-TAKEN_FOR_GONE = (ABSENT, LOST)
-NO_REFUSAL = (*TAKEN_FOR_GONE, NOT_SENT, RESOLVED, IGNORED)
+TAKEN_FOR_GONE = (ABSENT, LOST, RESOLVED)
+NO_REFUSAL = (*TAKEN_FOR_GONE, NOT_SENT, IGNORED)
 """Codes of orders that count as rejected, and that the exchange did not refuse."""
 REFUSED_MS = 600_000
 """A stop that was refused beside a doubtful sale is tried again after it, if no candle has closed before."""
@@ -55,10 +55,11 @@ def sell(desk: Desk, position: Position, stops: list[Order], exits: list[Order])
     instrument = desk.instrument(position.symbol)
     wanted = instrument.quantity_down(desk.held(position))
     quantity = min(wanted, instrument.quantity_down(holding.balance.free))
-    if quantity < wanted and (not quantity or _is_news(desk, position.symbol)):
-        _read_again_soon(desk, position)
-        return
-    if _may_sell_the_owners(desk, position):
+    is_too_early = quantity < wanted and (not quantity or _is_news(desk, position.symbol))
+    if is_too_early or _may_sell_the_owners(desk, position, holding):
+        retry = desk.state.now_ms + desk.config.timing.exit_retry_ms
+        desk.state.put(replace(position, exit_retry_ms=retry, stop_retry_ms=retry))
+        desk.forget_balance(position.symbol)
         return
     desk.short_since.pop(position.symbol, None)
     _place(desk, position, Purpose.EXIT, quantity, None)
@@ -105,15 +106,16 @@ def _is_stop_refused_since(desk: Desk, position: Position, time_ms: int) -> bool
         and order.intent.purpose is Purpose.STOP
         and order.state is OrderState.REJECTED
         and order.code not in NO_REFUSAL
-        and time_ms < order.updated_ms <= desk.state.now_ms < order.updated_ms + REFUSED_MS
+        and time_ms < order.updated_ms
+        and desk.state.now_ms - order.updated_ms < REFUSED_MS
         for order in desk.state.orders.values()
     )
 
 
-def _may_sell_the_owners(desk: Desk, position: Position) -> bool:
-    """Whether another sale could take the owner's coins: one was taken for gone, and may have sold, its trades late.
+def _may_sell_the_owners(desk: Desk, position: Position, holding: Holding) -> bool:
+    """Whether an exit could take the owner's coins: another sale was taken for gone, and may have sold, unseen yet.
 
-    It has not where the account, asked since, holds the owner's coins and the position's. Where it does not the owner
+    It has not where `holding`, asked for since, has the owner's coins and the position's. Where it has not the owner
     may have taken some out: so that is waited for no longer than coins that are missing are.
     """
     theirs, held, now = position.foreign_quantity, desk.held(position), desk.state.now_ms
@@ -121,29 +123,14 @@ def _may_sell_the_owners(desk: Desk, position: Position) -> bool:
     rules = desk.instrument(position.symbol)
     if theirs is None or rules.is_dust(theirs, price):
         return False
-    if not any(
+    is_one_gone = any(
         order.intent.position_id == position.id
         and order.intent.side is Side.SELL
         and order.code in TAKEN_FOR_GONE
-        and 0 <= now - order.updated_ms < desk.config.timing.missing_ms
+        and now - order.updated_ms < desk.config.timing.missing_ms
         for order in desk.state.orders.values()
-    ):
-        return False
-    holding = desk.fresh_holding(position.symbol)
-    if holding is None:
-        desk.fetch_account()
-        return True
-    if rules.is_dust(theirs + held - holding.balance.total, price):
-        return False
-    _read_again_soon(desk, position)
-    return True
-
-
-def _read_again_soon(desk: Desk, position: Position) -> None:
-    """Neither sell nor protect before the account has been asked for once more."""
-    retry_ms = desk.state.now_ms + desk.config.timing.exit_retry_ms
-    desk.state.put(replace(position, exit_retry_ms=retry_ms, stop_retry_ms=retry_ms))
-    desk.forget_balance(position.symbol)
+    )
+    return is_one_gone and not rules.is_dust(theirs + held - holding.balance.total, price)
 
 
 def _read_if_stop_in_doubt(desk: Desk, stops: list[Order]) -> None:
@@ -190,7 +177,7 @@ def protect(desk: Desk, position: Position, stops: list[Order], exits: list[Orde
         fits = stop.remaining == quantity and stop.intent.stop_price == position.stop_price
         if not fits and stop.state in ACKNOWLEDGED and not stop.triggered:
             desk.cancel(stop)
-    if not stops and not _may_sell_the_owners(desk, position):
+    if not stops:
         _place(desk, position, Purpose.STOP, quantity, position.stop_price)
 
 

@@ -62,15 +62,14 @@ def forget_the_future(desk: Desk) -> None:
         )
         if mended != position:
             state.put(mended)
-    for order in state.all_live_orders():
+    held = {position.id for position in state.positions.values()}
+    for order in list(state.orders.values()):
         sent_ms = order.submitted_ms
-        older = replace(
-            order,
-            updated_ms=min(order.updated_ms, now),
-            submitted_ms=None if sent_ms is None else min(sent_ms, now),
-        )
-        if older != order:
-            state.put(older)
+        is_ahead = max(order.updated_ms, sent_ms or 0) > now
+        # Of what is over the record stays as it is. What became of a position's earlier orders decides what comes next.
+        if is_ahead and (not order.is_settled or order.intent.position_id in held):
+            sent_ms = None if sent_ms is None else min(sent_ms, now)
+            state.put(replace(order, updated_ms=min(order.updated_ms, now), submitted_ms=sent_ms))
     known = state.breaker
     earlier = replace(
         known,

@@ -181,6 +181,8 @@ def test_a_stop_that_was_refused_while_the_clock_was_ahead_does_not_keep_the_nex
     later = replace(rig.order(stop), updated_ms=rig.now + 1_440 * MINUTE)
     records = [later if record == rig.order(stop) else record for record in rig.engine.state.records()]
     again = rig.restarted(records=records, at_ms=rig.now + 1_000)
+    again.tick(MINUTE)
+    again.candle("100")
     for _ in range(60):
         if again.fetched():
             again.snapshot(rig.filled_entry(), USDT="9000", BTC="10")

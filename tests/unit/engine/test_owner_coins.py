@@ -126,8 +126,11 @@ def test_a_balance_from_after_the_stops_sale_lowers_nothing() -> None:
     assert rig.position.foreign_quantity == 50
 
 
+HOWS = ["passed", "cancel refused", "missed", "never arrived"]
+
+
 def gone_unheard_of(rig: Rig, stop: str, how: str) -> None:
-    """The stop is taken for gone, or never come, after two questions."""
+    """The stop is taken for gone, or never come, after two questions; the price is beyond the next, so it is sold."""
     if how == "passed":
         rig.candle("100")
         rig.candle("97")
@@ -142,9 +145,26 @@ def gone_unheard_of(rig: Rig, stop: str, how: str) -> None:
     rig.tick(rig.engine.config.timing.query_ms)
     rig.absent(stop)
     assert rig.state_of(stop) is OrderState.REJECTED
+    if how != "cancel refused":
+        rig.reject(rig.one(Purpose.STOP))
+    assert rig.position.exit_reason
+    assert rig.fetched()
 
 
-@pytest.mark.parametrize("how", ["passed", "cancel refused", "missed", "never arrived"])
+def sold_after_ms(rig: Rig, **balances: str) -> int:
+    """After how many milliseconds the position is sold, while the account shows these balances."""
+    since = rig.now
+    for _ in range(120):
+        if rig.fetched():
+            rig.snapshot(rig.filled_entry(), **balances)
+        if rig.submitted():
+            assert rig.one(Purpose.EXIT)
+            return rig.now - since
+        rig.tick(1_000)
+    raise AssertionError("not sold in two minutes")
+
+
+@pytest.mark.parametrize("how", HOWS)
 def test_a_stop_taken_for_gone_may_have_sold_and_the_owners_coins_are_not_sold_after_it(how: str) -> None:
     """Its trades are late: the account holds the owner's coins and no more."""
     rig, stop = protected(owned="10", is_heard=how != "never arrived")
@@ -161,12 +181,46 @@ def test_a_stop_taken_for_gone_may_have_sold_and_the_owners_coins_are_not_sold_a
     assert rig.is_flat
 
 
-def test_an_exit_taken_for_never_sent_may_have_sold_and_the_owners_coins_are_not_sold_after_it() -> None:
+@pytest.mark.parametrize("how", HOWS)
+def test_where_the_account_shows_that_the_stop_has_not_sold_nothing_is_waited_for(how: str) -> None:
+    rig, stop = protected(owned="10", is_heard=how != "never arrived")
+    gone_unheard_of(rig, stop, how)
+    assert sold_after_ms(rig, USDT="9000", BTC="20") == 0
+
+
+def test_coins_that_the_owner_has_taken_out_meanwhile_do_not_keep_the_sale_away_for_long() -> None:
+    rig, stop = protected(owned="10")
+    gone_unheard_of(rig, stop, "missed")
+    timing = rig.engine.config.timing
+    assert timing.missing_ms <= sold_after_ms(rig, USDT="9000", BTC="10") <= timing.missing_ms + timing.exit_retry_ms
+
+
+def test_dust_of_the_owner_is_nothing_to_wait_for() -> None:
+    rig, stop = protected(owned="0.0005")
+    gone_unheard_of(rig, stop, "passed")
+    assert sold_after_ms(rig, USDT="9000", BTC="10") == 0
+
+
+def test_a_lost_stop_goes_back_at_once_also_beside_the_owners_coins() -> None:
+    rig, stop = protected(owned="10")
+    rig.snapshot_again(rig.filled_entry(), USDT="9000", BTC="20")
+    rig.absent(stop)
+    rig.tick(rig.engine.config.timing.query_ms)
+    rig.absent(stop)
+    assert rig.one(Purpose.STOP)
+
+
+@pytest.mark.parametrize("how", ["absent", "ignored"])
+def test_an_exit_taken_for_never_sent_may_have_sold_and_the_owners_coins_are_not_sold_after_it(how: str) -> None:
     rig = Rig.holding(owners="10")
     exit_ = rig.leaving(USDT="9000", BTC="20")
     rig.unknown(exit_)
-    rig.absent(exit_)
-    rig.absent(exit_)
+    if how == "ignored":
+        rig.tick(60_000)
+        rig.command(CommandKind.RESOLVE, exit_, "ignore")
+    else:
+        rig.absent(exit_)
+        rig.absent(exit_)
     for _ in range(10):
         if rig.fetched():
             rig.snapshot(rig.filled_entry(), USDT="10000", BTC="10")
@@ -174,29 +228,3 @@ def test_an_exit_taken_for_never_sent_may_have_sold_and_the_owners_coins_are_not
         rig.tick(1_000)
     rig.fill(exit_, "10", "100")
     assert rig.is_flat
-
-
-@pytest.mark.parametrize("how", ["passed", "cancel refused", "missed", "never arrived"])
-def test_a_stop_that_is_gone_without_a_sale_is_replaced_as_soon_as_the_account_shows_it(how: str) -> None:
-    rig, stop = protected(owned="10", is_heard=how != "never arrived")
-    gone_unheard_of(rig, stop, how)
-    assert rig.fetched()
-    rig.snapshot(rig.filled_entry(), USDT="9000", BTC="20")
-    assert rig.one(Purpose.EXIT if how == "cancel refused" else Purpose.STOP)
-
-
-def test_coins_that_the_owner_has_taken_out_meanwhile_do_not_keep_a_stop_away_for_long() -> None:
-    rig, stop = protected(owned="10")
-    gone_unheard_of(rig, stop, "missed")
-    since = rig.now
-    while not rig.submitted():
-        rig.tick(1_000)
-        if rig.fetched():
-            rig.snapshot(rig.filled_entry(), USDT="9000", BTC="10")
-        assert rig.now - since <= rig.engine.config.timing.missing_ms + 2_000
-
-
-def test_dust_of_the_owner_is_nothing_to_wait_for() -> None:
-    rig, stop = protected(owned="0.0005")
-    gone_unheard_of(rig, stop, "passed")
-    assert rig.one(Purpose.STOP)
