@@ -96,7 +96,7 @@ def check_scene(scene: Scene) -> None:
 
 def test_a_position_that_stays_without_its_stop_would_be_found() -> None:
     scene = made_up()  # before that: it is kept, and how it ends undisturbed is part of it
-    with mock.patch.multiple(protection, _protect=nothing, watch_protection=nothing):
+    with mock.patch.multiple(protection, protect=nothing, watch_protection=nothing):
         assert "I5" in scene.play().violation
 
 
