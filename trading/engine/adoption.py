@@ -132,8 +132,7 @@ def resolve(desk: Desk, command: Command) -> str | None:
         # One that we placed and that a person has not found may still appear, and then is cancelled as any late one.
         code = IGNORED if order.code == NOT_REMEMBERED else RESOLVED
         why = f"ignored by {command.by}"
-        gone = replace(order, state=OrderState.REJECTED, code=code, message=why, query_due_ms=None)
-        desk.state.put(replace(gone, updated_ms=desk.state.now_ms))
+        desk.put(replace(order, state=OrderState.REJECTED, code=code, message=why, query_due_ms=None))
         return symbol
     if order.code == NOT_REMEMBERED and order.intent.side is Side.BUY and symbol not in desk.state.positions:
         desk.state.put(_position_for(desk, order))

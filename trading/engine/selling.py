@@ -118,19 +118,18 @@ def _may_sell_the_owners(desk: Desk, position: Position, holding: Holding) -> bo
     It has not where `holding`, asked for since, has the owner's coins and the position's. Where it has not the owner
     may have taken some out: so that is waited for no longer than coins that are missing are.
     """
-    theirs, held, now = position.foreign_quantity, desk.held(position), desk.state.now_ms
-    price = desk.price(position.symbol) or position.average_entry
-    rules = desk.instrument(position.symbol)
-    if theirs is None or rules.is_dust(theirs, price):
+    theirs = position.foreign_quantity
+    if theirs is None or is_dust(desk, position, theirs):
         return False
-    is_one_gone = any(
+    if is_dust(desk, position, theirs + desk.held(position) - holding.balance.total):
+        return False
+    return any(
         order.intent.position_id == position.id
         and order.intent.side is Side.SELL
         and order.code in TAKEN_FOR_GONE
-        and now - order.updated_ms < desk.config.timing.missing_ms
+        and desk.state.now_ms - order.updated_ms < desk.config.timing.missing_ms
         for order in desk.state.orders.values()
     )
-    return is_one_gone and not rules.is_dust(theirs + held - holding.balance.total, price)
 
 
 def _read_if_stop_in_doubt(desk: Desk, stops: list[Order]) -> None:
