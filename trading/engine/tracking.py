@@ -202,9 +202,9 @@ def is_known(desk: Desk, report: OrderReport) -> bool:
         return False
     if report.filled_quantity != order.filled_quantity:
         return False
-    booked = desk.state.trades.get(order.id, ())
+    booked, symbol = desk.state.trades.get(report.client_order_id, ()), order.intent.symbol
     for fill in report.fills:  # noqa: SIM110 - there are many reports, and `all` takes twice as long
-        if fill.trade_id not in booked or fill.symbol != order.intent.symbol:
+        if fill.trade_id not in booked or fill.symbol != symbol:
             return False
     return True
 
